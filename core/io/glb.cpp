@@ -1,0 +1,332 @@
+// glTF 2.0 specification, Khronos Group, 2021; sections 3.6 (buffers, sparse accessors), 3.7 (meshes, morph
+// targets) and 4.4 (the binary container).
+#include "core/io/glb.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "core/check.h"
+#include "core/io/files.h"
+#include "core/io/image_io.h"
+#include "core/parallel.h"
+
+namespace facet {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr float kMetresPerMillimetre = 1e-3F;
+// A target moves a vertex that goes further than this; less is rounding.
+constexpr float kMinMove_m = 1e-7F, kMinNormalChange = 1e-4F;
+// Beyond this share of moved vertices a dense accessor is the smaller one (an index costs a third of a
+// value).
+constexpr double kMaxSparseShare = 0.6;
+
+// Numbers that glTF inherits from OpenGL.
+constexpr int kFloat = 5126, kUnsignedShort = 5123, kUnsignedInt = 5125;
+constexpr int kArrayBuffer = 34962, kElementArrayBuffer = 34963, kNoTarget = 0;
+constexpr int kLinear = 9729, kLinearMipmapLinear = 9987, kClampToEdge = 33071;
+
+// glTF vertices: each distinct pair of vertex and texture coordinate is one.
+struct SplitMesh {
+  std::vector<std::int32_t> source;     // N, vertex of the mesh
+  std::vector<std::int32_t> uv_source;  // N, texture coordinate, or empty
+  Triangles triangles;                  // F×3 into the N
+};
+
+SplitMesh splitAtSeams(const Mesh& mesh) {
+  SplitMesh split;
+  split.triangles.resize(mesh.triangles.rows(), 3);
+  const auto key = [](std::int64_t vertex, std::int64_t uv) { return vertex << 32 | uv; };
+  std::vector<std::int64_t> pairs(static_cast<std::size_t>(mesh.triangles.size()));
+  for (Eigen::Index i = 0; i < mesh.triangles.size(); ++i) {
+    pairs[i] = key(mesh.triangles.data()[i], mesh.hasUv() ? mesh.uv_triangles.data()[i] : 0);
+  }
+  std::vector<std::int64_t> distinct = pairs;
+  std::sort(distinct.begin(), distinct.end());
+  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+  for (const std::int64_t pair : distinct) {
+    split.source.push_back(static_cast<std::int32_t>(pair >> 32));
+    if (mesh.hasUv()) split.uv_source.push_back(static_cast<std::int32_t>(pair & 0xFFFFFFFF));
+  }
+  for (Eigen::Index i = 0; i < mesh.triangles.size(); ++i) {
+    const auto found = std::lower_bound(distinct.begin(), distinct.end(), pairs[i]);
+    split.triangles.data()[i] = static_cast<std::int32_t>(found - distinct.begin());
+  }
+  return split;
+}
+
+// Rows of `values` for each glTF vertex.
+template <typename Matrix>
+Matrix gather(const Matrix& values, const std::vector<std::int32_t>& source) {
+  Matrix result(static_cast<Eigen::Index>(source.size()), values.cols());
+  for (std::size_t i = 0; i < source.size(); ++i)
+    result.row(static_cast<Eigen::Index>(i)) = values.row(source[i]);
+  return result;
+}
+
+// glTF wants unit normals everywhere, also where a vertex has no area round it.
+Points3 unitNormals(const Points3& vertices, const Triangles& triangles) {
+  Points3 normals = vertexNormals(vertices, triangles);
+  for (Eigen::Index v = 0; v < normals.rows(); ++v) {
+    if (!(normals.row(v).squaredNorm() > 0.5F)) normals.row(v) << 0, 0, 1;
+  }
+  return normals;
+}
+
+// Builds the binary chunk and the JSON that describes it.
+class GlbBuilder {
+ public:
+  Json json = {{"asset", {{"version", "2.0"}, {"generator", "facet"}}}};
+
+  int addView(const void* data, std::size_t size, int target) {
+    bytes_.resize((bytes_.size() + 3) / 4 * 4);  // every view starts on a multiple of four
+    Json view = {{"buffer", 0}, {"byteOffset", bytes_.size()}, {"byteLength", size}};
+    if (target != kNoTarget) view["target"] = target;
+    const auto* begin = static_cast<const std::uint8_t*>(data);
+    bytes_.insert(bytes_.end(), begin, begin + size);
+    return append("bufferViews", std::move(view));
+  }
+
+  // Rows of floats, one per vertex. Positions must say their range.
+  template <typename Matrix>
+  int addVertices(const Matrix& values, bool with_range) {
+    Json accessor = describe(values, with_range);
+    accessor["bufferView"] = addView(values.data(), values.size() * sizeof(float), kArrayBuffer);
+    return append("accessors", std::move(accessor));
+  }
+
+  // Like addVertices() for values most of which are zero.
+  int addDisplacements(const Points3& values, bool with_range) {
+    std::vector<std::uint32_t> moved;
+    for (Eigen::Index v = 0; v < values.rows(); ++v) {
+      if (!values.row(v).isZero(0)) moved.push_back(static_cast<std::uint32_t>(v));
+    }
+    if (static_cast<double>(moved.size()) > kMaxSparseShare * static_cast<double>(values.rows())) {
+      return addVertices(values, with_range);
+    }
+    if (moved.empty()) moved.push_back(0);  // a sparse accessor has one item at least
+    Points3 moved_values(static_cast<Eigen::Index>(moved.size()), 3);
+    for (std::size_t i = 0; i < moved.size(); ++i)
+      moved_values.row(static_cast<Eigen::Index>(i)) = values.row(moved[i]);
+    Json accessor = describe(values, with_range);
+    const auto [index_view, index_type] =
+        addIndexView(moved, static_cast<std::size_t>(values.rows()), kNoTarget);
+    const int value_view = addView(moved_values.data(), moved_values.size() * sizeof(float), kNoTarget);
+    accessor["sparse"] = {{"count", moved.size()},
+                          {"indices", {{"bufferView", index_view}, {"componentType", index_type}}},
+                          {"values", {{"bufferView", value_view}}}};
+    return append("accessors", std::move(accessor));
+  }
+
+  int addIndices(const std::vector<std::uint32_t>& indices, std::size_t num_vertices) {
+    const auto [view, type] = addIndexView(indices, num_vertices, kElementArrayBuffer);
+    return append(
+        "accessors",
+        {{"bufferView", view}, {"componentType", type}, {"count", indices.size()}, {"type", "SCALAR"}});
+  }
+
+  int append(const char* list, Json item) {
+    json[list].push_back(std::move(item));
+    return static_cast<int>(json[list].size()) - 1;
+  }
+
+  // The container: a header, a JSON chunk padded with spaces, a binary chunk padded with zeros.
+  std::vector<std::uint8_t> finish() {
+    bytes_.resize((bytes_.size() + 3) / 4 * 4);
+    json["buffers"] = {{{"byteLength", bytes_.size()}}};
+    std::string text = json.dump();
+    text.resize((text.size() + 3) / 4 * 4, ' ');
+    constexpr std::uint32_t kMagic = 0x46546C67, kVersion = 2, kJsonChunk = 0x4E4F534A,
+                            kBinaryChunk = 0x004E4942;
+    const std::size_t total = 12 + 8 + text.size() + 8 + bytes_.size();
+    require(total < 0xFFFFFFFFU, "writeGlb: the asset would pass 4 GB");
+    std::vector<std::uint8_t> file;
+    file.reserve(total);
+    const auto append32 = [&file](std::size_t value) {
+      for (int shift = 0; shift < 32; shift += 8) file.push_back(static_cast<std::uint8_t>(value >> shift));
+    };
+    append32(kMagic), append32(kVersion), append32(total);
+    append32(text.size()), append32(kJsonChunk);
+    file.insert(file.end(), text.begin(), text.end());
+    append32(bytes_.size()), append32(kBinaryChunk);
+    file.insert(file.end(), bytes_.begin(), bytes_.end());
+    return file;
+  }
+
+ private:
+  template <typename Matrix>
+  static Json describe(const Matrix& values, bool with_range) {
+    Json accessor = {
+        {"componentType", kFloat}, {"count", values.rows()}, {"type", values.cols() == 2 ? "VEC2" : "VEC3"}};
+    if (with_range) {
+      const Eigen::RowVectorXf low = values.colwise().minCoeff(), high = values.colwise().maxCoeff();
+      accessor["min"] = std::vector<float>(low.begin(), low.end());
+      accessor["max"] = std::vector<float>(high.begin(), high.end());
+    }
+    return accessor;
+  }
+
+  // Sixteen bits where they do; 65535 itself is reserved.
+  std::pair<int, int> addIndexView(const std::vector<std::uint32_t>& indices, std::size_t limit, int target) {
+    if (limit > 65535)
+      return {addView(indices.data(), indices.size() * sizeof(std::uint32_t), target), kUnsignedInt};
+    const std::vector<std::uint16_t> narrow(indices.begin(), indices.end());
+    return {addView(narrow.data(), narrow.size() * sizeof(std::uint16_t), target), kUnsignedShort};
+  }
+
+  std::vector<std::uint8_t> bytes_;
+};
+
+void check(const GlbAsset& asset) {
+  const Mesh& mesh = asset.mesh;
+  mesh.check("writeGlb");
+  require(mesh.triangles.rows() > 0, "writeGlb: the mesh has no triangles");
+  require(!asset.materials.empty(), "writeGlb: there is no material");
+  require(asset.triangle_material.empty() ||
+              asset.triangle_material.size() == static_cast<std::size_t>(mesh.triangles.rows()),
+          "writeGlb: ", asset.triangle_material.size(), " triangle materials for ", mesh.triangles.rows(),
+          " triangles");
+  for (const std::uint8_t material : asset.triangle_material) {
+    require(material < asset.materials.size(), "writeGlb: triangle material ", int{material}, " of ",
+            asset.materials.size());
+  }
+  for (const GlbMaterial& material : asset.materials) {
+    require(!material.base_colour || mesh.hasUv(), "writeGlb: material ", material.name,
+            " has a texture but the mesh has no texture coordinates");
+  }
+  for (const GlbMorphTarget& target : asset.targets) {
+    require(target.displacement.rows() == mesh.vertices.rows() && target.displacement.allFinite(),
+            "writeGlb: target ", target.name, " has ", target.displacement.rows(), " displacements for ",
+            mesh.vertices.rows(), " vertices, or one that is not finite");
+  }
+}
+
+bool sameImage(const Image8& a, const Image8& b) {
+  return a.width() == b.width() && a.height() == b.height() && a.channels() == b.channels() &&
+         std::equal(a.data(), a.data() + a.size(), b.data());
+}
+
+// Index of the material's texture. An image that an earlier material has too is stored once.
+int addTexture(const std::vector<GlbMaterial>& materials, std::size_t index, std::map<std::size_t, int>& textures,
+               GlbBuilder& glb) {
+  const Image8& image = *materials[index].base_colour;
+  for (const auto& [earlier, texture] : textures) {
+    if (sameImage(*materials[earlier].base_colour, image)) return texture;
+  }
+  if (!glb.json.contains("samplers")) {
+    glb.append("samplers", {{"magFilter", kLinear},
+                            {"minFilter", kLinearMipmapLinear},
+                            {"wrapS", kClampToEdge},
+                            {"wrapT", kClampToEdge}});
+  }
+  const std::vector<std::uint8_t> png = encodePng(image);
+  const int view = glb.addView(png.data(), png.size(), kNoTarget);
+  const int source = glb.append(
+      "images", {{"name", materials[index].name}, {"bufferView", view}, {"mimeType", "image/png"}});
+  return textures[index] = glb.append("textures", {{"sampler", 0}, {"source", source}});
+}
+
+int addMaterial(const std::vector<GlbMaterial>& materials, std::size_t index, std::map<std::size_t, int>& textures,
+                GlbBuilder& glb) {
+  const GlbMaterial& material = materials[index];
+  const Eigen::Vector3f& factor = material.base_colour_factor;
+  Json surface = {{"baseColorFactor", {factor.x(), factor.y(), factor.z(), 1.0F}},
+                  {"metallicFactor", 0},
+                  {"roughnessFactor", material.roughness}};
+  Json entry = {{"name", material.name}};
+  if (material.base_colour) {
+    surface["baseColorTexture"] = {{"index", addTexture(materials, index, textures, glb)}};
+    if (material.base_colour->channels() == 4) entry["alphaMode"] = "MASK";
+  }
+  entry["pbrMetallicRoughness"] = surface;
+  if (material.double_sided) entry["doubleSided"] = true;
+  return glb.append("materials", std::move(entry));
+}
+
+struct TargetDeltas {
+  Points3 position_m, normal;  // V×3, exact zeros where nothing moves
+};
+
+}  // namespace
+
+void writeGlb(const std::filesystem::path& path, const GlbAsset& asset) {
+  check(asset);
+  const Mesh& mesh = asset.mesh;
+  const SplitMesh split = splitAtSeams(mesh);
+  // Normals belong to the welded mesh, so that both sides of a seam get the same ones.
+  const Points3 normals = unitNormals(mesh.vertices, mesh.triangles);
+  const Points3 positions_m = kMetresPerMillimetre * mesh.vertices;
+  GlbBuilder glb;
+  std::map<std::size_t, int> textures;  // of the materials that brought an image of their own
+  if (!asset.extras_json.empty()) {
+    glb.json["asset"]["extras"] = Json::parse(asset.extras_json, nullptr, /*allow_exceptions=*/false);
+    require(glb.json["asset"]["extras"].is_object(), "writeGlb: extras_json is not a JSON object");
+  }
+  glb.json["scene"] = 0;
+  glb.append("scenes", {{"nodes", {0}}});
+  glb.append("nodes", {{"name", asset.name}, {"mesh", 0}});
+
+  Json attributes = {{"POSITION", glb.addVertices(gather(positions_m, split.source), true)},
+                     {"NORMAL", glb.addVertices(gather(normals, split.source), false)}};
+  if (mesh.hasUv()) {
+    Points2 uv = gather(mesh.uv, split.uv_source);
+    uv.col(1) = 1 - uv.col(1).array();  // glTF counts v from the top
+    attributes["TEXCOORD_0"] = glb.addVertices(uv, false);
+  }
+
+  std::vector<TargetDeltas> deltas(asset.targets.size());
+  parallelFor(static_cast<int>(deltas.size()), 1, [&](int begin, int end) {
+    for (int t = begin; t < end; ++t) {
+      const Points3& displacement = asset.targets[t].displacement;
+      TargetDeltas& delta = deltas[t];
+      delta.position_m = kMetresPerMillimetre * displacement;
+      delta.normal = unitNormals(mesh.vertices + displacement, mesh.triangles) - normals;
+      for (Eigen::Index v = 0; v < normals.rows(); ++v) {
+        if (delta.position_m.row(v).cwiseAbs().maxCoeff() < kMinMove_m) delta.position_m.row(v).setZero();
+        if (delta.normal.row(v).cwiseAbs().maxCoeff() < kMinNormalChange) delta.normal.row(v).setZero();
+      }
+    }
+  });
+  Json targets = Json::array(), target_names = Json::array(), weights = Json::array();
+  for (std::size_t t = 0; t < deltas.size(); ++t) {
+    targets.push_back({{"POSITION", glb.addDisplacements(gather(deltas[t].position_m, split.source), true)},
+                       {"NORMAL", glb.addDisplacements(gather(deltas[t].normal, split.source), false)}});
+    target_names.push_back(asset.targets[t].name);
+    weights.push_back(0);
+  }
+
+  // One primitive per material that has triangles; all share the vertices.
+  Json primitives = Json::array();
+  for (std::size_t m = 0; m < asset.materials.size(); ++m) {
+    std::vector<std::uint32_t> indices;
+    for (Eigen::Index f = 0; f < split.triangles.rows(); ++f) {
+      const std::size_t material = asset.triangle_material.empty() ? 0 : asset.triangle_material[f];
+      if (material != m) continue;
+      for (int corner = 0; corner < 3; ++corner)
+        indices.push_back(static_cast<std::uint32_t>(split.triangles(f, corner)));
+    }
+    if (indices.empty()) continue;
+    Json primitive = {{"attributes", attributes},
+                      {"indices", glb.addIndices(indices, split.source.size())},
+                      {"material", addMaterial(asset.materials, m, textures, glb)}};
+    if (!targets.empty()) {
+      primitive["targets"] = targets;
+      primitive["extras"] = {{"targetNames", target_names}};
+    }
+    primitives.push_back(std::move(primitive));
+  }
+  Json gltf_mesh = {{"name", asset.name}, {"primitives", primitives}};
+  if (!targets.empty()) {
+    gltf_mesh["weights"] = weights;
+    gltf_mesh["extras"] = {{"targetNames", target_names}};
+  }
+  glb.append("meshes", std::move(gltf_mesh));
+  const std::vector<std::uint8_t> file = glb.finish();
+  writeBytes(path, file.data(), file.size());
+}
+
+}  // namespace facet

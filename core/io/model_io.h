@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "core/morphable_model.h"
+
+namespace facet {
+
+// facet's own model file: an .npz with the arrays of MorphableModel and a JSON "meta" (docs/model_format.md).
+MorphableModel readFacetModel(const std::filesystem::path& path);
+void writeFacetModel(const std::filesystem::path& path, const MorphableModel& model);
+
+// ICT-FaceKit light (MIT, USC Institute for Creative Technologies): the published folder of OBJ files (its
+// FaceXModel folder or the one above) or the packed ict_facekit_light.npz. Centimetres become millimetres.
+// 100 identity modes, 53 expression shapes under ARKit-style names.
+MorphableModel readIctModel(const std::filesystem::path& path);
+
+// Any model: "builtin" (or empty), a path to a facet model file, an ICT folder or npz; chosen by content.
+// Errors: Error(kModel) naming the file and where to get it.
+MorphableModel loadModel(const std::string& name_or_path);
+
+// The data folder: FACET_DATA_DIR, else data/ beside the source, else share/facet beside the install prefix.
+// Error(kModel) if none exists.
+std::filesystem::path dataDirectory();
+
+}  // namespace facet

@@ -1,0 +1,109 @@
+#include "core/morphable_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/check.h"
+#include "core/parallel.h"
+
+namespace facet {
+namespace {
+
+void addModes(const Basis& basis, const Eigen::VectorXf& coefficients, const char* what, Points3& values) {
+  const Eigen::Index count = coefficients.size();
+  require(count <= basis.cols(), "MorphableModel: ", count, " ", what, " coefficients for ", basis.cols(),
+          " modes");
+  if (count == 0 || coefficients.isZero(0)) return;
+  Eigen::Map<Eigen::VectorXf> flat(values.data(), values.size());
+  constexpr int kChunk = 8192;  // rows; the sums stay in the first-level cache while the modes stream by
+  parallelFor(static_cast<int>(flat.size()), kChunk, [&](int begin, int end) {
+    flat.segment(begin, end - begin).noalias() += basis.block(begin, 0, end - begin, count) * coefficients;
+  });
+}
+
+void checkBasis(const Basis& basis, int num_vertices, const char* what) {
+  if (basis.cols() == 0) return;
+  require(basis.rows() == 3 * num_vertices, "MorphableModel: the ", what, " basis has ", basis.rows(),
+          " rows but the mean has ", num_vertices, " vertices; was it built for another mesh?");
+  require(basis.allFinite(), "MorphableModel: a value of the ", what, " basis is not finite");
+}
+
+void checkEmbedding(const LandmarkEmbedding& embedding, Eigen::Index num_triangles, const char* what) {
+  require(embedding.barycentric.rows() == embedding.size(), "MorphableModel: ", what, " has ",
+          embedding.size(), " triangles but ", embedding.barycentric.rows(), " barycentric rows");
+  for (int i = 0; i < embedding.size(); ++i) {
+    require(embedding.triangle[i] >= 0 && embedding.triangle[i] < num_triangles, "MorphableModel: ", what,
+            " point ", i, " lies on triangle ", embedding.triangle[i], " of ", num_triangles);
+    require(std::abs(embedding.barycentric.row(i).sum() - 1) < 1e-3F, "MorphableModel: ", what, " point ", i,
+            " has barycentric weights that do not sum to 1");
+  }
+}
+
+template <typename Index>
+void checkIndices(const std::vector<Index>& indices, std::size_t expected_count, std::size_t limit,
+                  const char* what) {
+  if (indices.empty()) return;
+  require(indices.size() == expected_count, "MorphableModel: ", what, " has ", indices.size(),
+          " entries, expected ", expected_count);
+  for (const Index index : indices) {
+    require(index >= 0 && static_cast<std::size_t>(index) < limit, "MorphableModel: ", what, " holds ",
+            static_cast<long>(index), ", outside [0, ", limit, ")");
+  }
+}
+
+}  // namespace
+
+Points3 MorphableModel::vertices(const Eigen::VectorXf& identity_coefficients,
+                                 const Eigen::VectorXf& expression_weights) const {
+  Points3 result = mean;
+  addModes(identity, identity_coefficients, "identity", result);
+  addModes(expression, expression_weights, "expression", result);
+  return result;
+}
+
+Points3 MorphableModel::albedoColours(const Eigen::VectorXf& albedo_coefficients) const {
+  Points3 result = albedo_mean;
+  addModes(albedo, albedo_coefficients, "albedo", result);
+  return result.cwiseMax(0.0F).cwiseMin(1.0F);
+}
+
+Mesh MorphableModel::mesh(const Points3& vertices) const {
+  require(vertices.rows() == mean.rows(), "MorphableModel: ", vertices.rows(),
+          " vertices given, the model has ", mean.rows());
+  return {
+      .vertices = vertices, .triangles = triangles, .uv = uv, .uv_triangles = uv_triangles, .colours = {}};
+}
+
+std::optional<int> MorphableModel::expressionIndex(const std::string& expression_name) const {
+  const auto found = std::find(expression_names.begin(), expression_names.end(), expression_name);
+  if (found == expression_names.end()) return std::nullopt;
+  return static_cast<int>(found - expression_names.begin());
+}
+
+void MorphableModel::check() const {
+  require(numVertices() > 0 && triangles.rows() > 0, "MorphableModel: ", numVertices(), " vertices and ",
+          triangles.rows(), " triangles; a model needs both");
+  mesh(mean).check("MorphableModel");
+  checkBasis(identity, numVertices(), "identity");
+  checkBasis(expression, numVertices(), "expression");
+  checkBasis(albedo, numVertices(), "albedo");
+  require(expression_names.size() == static_cast<std::size_t>(numExpression()),
+          "MorphableModel: ", expression_names.size(), " expression names for ", numExpression(),
+          " expressions");
+  require(albedo_names.empty() || albedo_names.size() == static_cast<std::size_t>(numAlbedo()),
+          "MorphableModel: ", albedo_names.size(), " albedo names for ", numAlbedo(), " albedo modes");
+  require(albedo_mean.rows() == mean.rows() || (albedo_mean.rows() == 0 && numAlbedo() == 0),
+          "MorphableModel: ", albedo_mean.rows(), " albedo colours for ", numVertices(), " vertices");
+  require(albedo_mean.allFinite(), "MorphableModel: a mean albedo value is not finite");
+  require(landmarks68.size() == 0 || landmarks68.size() == kNumIbugLandmarks,
+          "MorphableModel: landmarks68 has ", landmarks68.size(), " points");
+  checkEmbedding(landmarks68, triangles.rows(), "landmarks68");
+  checkEmbedding(dense, triangles.rows(), "dense");
+  const auto num_vertices = static_cast<std::size_t>(numVertices());
+  checkIndices(symmetry, num_vertices, num_vertices, "symmetry");
+  checkIndices(region, num_vertices, region_names.size(), "region");
+  checkIndices(triangle_material, static_cast<std::size_t>(triangles.rows()), material_names.size(),
+               "triangle_material");
+}
+
+}  // namespace facet

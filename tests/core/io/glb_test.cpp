@@ -1,0 +1,235 @@
+#include "core/io/glb.h"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/io/files.h"
+#include "core/morphable_model.h"
+#include "tests/data.h"
+
+using namespace facet;
+using Json = nlohmann::json;
+
+namespace {
+
+// Just enough of a glTF reader to see what a viewer would see.
+struct Glb {
+  Json json;
+  std::vector<std::uint8_t> binary;
+
+  explicit Glb(const std::filesystem::path& path) {
+    const std::vector<std::uint8_t> bytes = readBytes(path);
+    const auto word = [&bytes](std::size_t at) {
+      std::uint32_t value;
+      std::memcpy(&value, &bytes.at(at), 4);
+      return value;
+    };
+    REQUIRE(std::memcmp(bytes.data(), "glTF", 4) == 0);
+    CHECK(word(4) == 2);
+    CHECK(word(8) == bytes.size());
+    const std::uint32_t json_size = word(12);
+    CHECK(json_size % 4 == 0);
+    json = Json::parse(bytes.begin() + 20, bytes.begin() + 20 + json_size);
+    const std::size_t binary_start = 20 + json_size + 8;
+    CHECK(word(20 + json_size) == bytes.size() - binary_start);
+    binary.assign(bytes.begin() + static_cast<std::ptrdiff_t>(binary_start), bytes.end());
+  }
+
+  const std::uint8_t* view(int index) const { return &binary.at(json["bufferViews"][index]["byteOffset"]); }
+
+  std::uint32_t index(int view_index, int component_type, std::size_t i) const {
+    std::uint32_t wide = 0;
+    const std::size_t size = component_type == 5123 ? 2 : 4;
+    std::memcpy(&wide, view(view_index) + i * size, size);
+    return wide;
+  }
+
+  // N×columns floats, sparse values applied.
+  std::vector<float> floats(int accessor_index) const {
+    const Json& accessor = json["accessors"][accessor_index];
+    const std::size_t columns = accessor["type"] == "VEC3" ? 3 : 2;
+    std::vector<float> values(accessor["count"].get<std::size_t>() * columns, 0.0F);
+    if (accessor.contains("bufferView")) {
+      std::memcpy(values.data(), view(accessor["bufferView"]), values.size() * sizeof(float));
+    }
+    if (accessor.contains("sparse")) {
+      const Json& sparse = accessor["sparse"];
+      for (std::size_t i = 0; i < sparse["count"]; ++i) {
+        const std::uint32_t row =
+            index(sparse["indices"]["bufferView"], sparse["indices"]["componentType"], i);
+        std::memcpy(&values.at(row * columns),
+                    view(sparse["values"]["bufferView"]) + i * columns * sizeof(float),
+                    columns * sizeof(float));
+      }
+    }
+    return values;
+  }
+
+  std::vector<std::uint32_t> indices(int accessor_index) const {
+    const Json& accessor = json["accessors"][accessor_index];
+    std::vector<std::uint32_t> values(accessor["count"].get<std::size_t>());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = index(accessor["bufferView"], accessor["componentType"], i);
+    }
+    return values;
+  }
+};
+
+GlbAsset sampleAsset() {
+  const MorphableModel model = makeSyntheticModel(1, 2, 3, 1);
+  GlbAsset asset;
+  asset.mesh = model.mesh(model.mean);
+  asset.materials = {{.name = "skin", .base_colour = Image8(16, 8, 3, 200)},
+                     {.name = "scalp", .base_colour_factor = {0.2F, 0.1F, 0.05F}, .double_sided = true},
+                     {.name = "unused"}};
+  for (Eigen::Index f = 0; f < model.triangles.rows(); ++f) {
+    asset.triangle_material.push_back(model.region[model.triangles(f, 0)]);
+  }
+  const auto addTarget = [&](const std::string& name, const Eigen::VectorXf& mode) {
+    asset.targets.push_back({name, Eigen::Map<const Points3>(mode.data(), model.numVertices(), 3)});
+  };
+  for (int e = 0; e < 3; ++e) addTarget(model.expression_names[e], model.expression.col(e));  // local: sparse
+  addTarget("wide", model.identity.col(0));  // everywhere: dense
+  addTarget("still", Eigen::VectorXf::Zero(model.mean.size()));
+  asset.extras_json = R"({"model": "synthetic", "licence": "MIT"})";
+  return asset;
+}
+
+}  // namespace
+
+TEST_CASE("GLB: vertices are in metres, UVs count from the top, triangles keep their corners") {
+  const test::TemporaryFolder folder("glb");
+  const GlbAsset asset = sampleAsset();
+  writeGlb(folder / "a.glb", asset);
+  const Glb glb(folder / "a.glb");
+  const Json& primitives = glb.json["meshes"][0]["primitives"];
+  REQUIRE(primitives.size() == 2);  // the unused material has no primitive
+  CHECK(glb.json["materials"].size() == 2);
+  for (int m = 0; m < 2; ++m) {
+    const Json& attributes = primitives[m]["attributes"];
+    const auto positions = glb.floats(attributes["POSITION"]), uv = glb.floats(attributes["TEXCOORD_0"]);
+    const auto indices = glb.indices(primitives[m]["indices"]);
+    std::size_t at = 0;
+    for (Eigen::Index f = 0; f < asset.mesh.triangles.rows(); ++f) {
+      if (asset.triangle_material[f] != m) continue;
+      for (int c = 0; c < 3; ++c, ++at) {
+        const Eigen::Map<const Eigen::RowVector3f> position(&positions.at(3 * indices.at(at)));
+        const Eigen::Map<const Eigen::RowVector2f> coordinate(&uv.at(2 * indices.at(at)));
+        const Eigen::RowVector2f expected_uv = asset.mesh.uv.row(asset.mesh.uv_triangles(f, c));
+        CHECK((1000 * position - asset.mesh.vertices.row(asset.mesh.triangles(f, c))).norm() < 1e-4F);
+        CHECK(coordinate.x() == expected_uv.x());
+        CHECK(coordinate.y() == doctest::Approx(1 - expected_uv.y()));
+      }
+    }
+    CHECK(at == indices.size());
+  }
+}
+
+TEST_CASE(
+    "GLB: every vertex is used, and both sides of a seam share position, normal and target bit for bit") {
+  const test::TemporaryFolder folder("glb");
+  const GlbAsset asset = sampleAsset();
+  writeGlb(folder / "a.glb", asset);
+  const Glb glb(folder / "a.glb");
+  const Json& primitives = glb.json["meshes"][0]["primitives"];
+  const auto positions = glb.floats(primitives[0]["attributes"]["POSITION"]);
+  const auto normals = glb.floats(primitives[0]["attributes"]["NORMAL"]);
+  const auto target_normals = glb.floats(primitives[0]["targets"][3]["NORMAL"]);
+  std::set<std::uint32_t> used;
+  for (const Json& primitive : primitives) {
+    for (const std::uint32_t index : glb.indices(primitive["indices"])) used.insert(index);
+  }
+  CHECK(used.size() == positions.size() / 3);
+  CHECK(static_cast<Eigen::Index>(used.size()) > asset.mesh.vertices.rows());  // there is a seam
+  std::map<std::array<float, 3>, std::size_t> first_at;
+  int on_seam = 0;
+  for (std::size_t i = 0; i < positions.size(); i += 3) {
+    const auto [found, is_new] = first_at.insert({{positions[i], positions[i + 1], positions[i + 2]}, i});
+    if (is_new) continue;
+    ++on_seam;
+    CHECK(std::memcmp(&normals[i], &normals[found->second], 12) == 0);
+    CHECK(std::memcmp(&target_normals[i], &target_normals[found->second], 12) == 0);
+  }
+  CHECK(on_seam > 0);
+}
+
+TEST_CASE(
+    "GLB: targets carry the displacement in metres and the change of the normal; local ones are sparse") {
+  const test::TemporaryFolder folder("glb");
+  const GlbAsset asset = sampleAsset();
+  writeGlb(folder / "a.glb", asset);
+  const Glb glb(folder / "a.glb");
+  const Json& primitive = glb.json["meshes"][0]["primitives"][0];
+  REQUIRE(primitive["targets"].size() == asset.targets.size());
+  const auto base = glb.floats(primitive["attributes"]["NORMAL"]);
+  const auto indices = glb.indices(primitive["indices"]);
+  for (std::size_t t = 0; t < asset.targets.size(); ++t) {
+    const int position_accessor = primitive["targets"][t]["POSITION"];
+    const auto delta = glb.floats(position_accessor),
+               normal_delta = glb.floats(primitive["targets"][t]["NORMAL"]);
+    const Points3 expected_normals =
+        vertexNormals(asset.mesh.vertices + asset.targets[t].displacement, asset.mesh.triangles);
+    std::size_t at = 0;
+    for (Eigen::Index f = 0; f < asset.mesh.triangles.rows(); ++f) {
+      if (asset.triangle_material[f] != 0) continue;
+      for (int c = 0; c < 3; ++c, ++at) {
+        const int vertex = asset.mesh.triangles(f, c);
+        const std::size_t row = 3 * indices[at];
+        for (int axis = 0; axis < 3; ++axis) {
+          CHECK(std::abs(1000 * delta[row + axis] - asset.targets[t].displacement(vertex, axis)) < 2e-4F);
+          CHECK(std::abs(base[row + axis] + normal_delta[row + axis] - expected_normals(vertex, axis)) <
+                1e-4F);
+        }
+      }
+    }
+    const Json& accessor = glb.json["accessors"][position_accessor];
+    CHECK(accessor.contains("sparse") == (asset.targets[t].name != "wide"));
+    // The range is exactly that of the values.
+    for (int axis = 0; axis < 3; ++axis) {
+      float low = delta[axis], high = delta[axis];
+      for (std::size_t i = axis; i < delta.size(); i += 3)
+        low = std::min(low, delta[i]), high = std::max(high, delta[i]);
+      CHECK(accessor["min"][axis].get<float>() == low);
+      CHECK(accessor["max"][axis].get<float>() == high);
+    }
+  }
+}
+
+TEST_CASE("GLB: names, weights and extras stand where importers look for them") {
+  const test::TemporaryFolder folder("glb");
+  writeGlb(folder / "a.glb", sampleAsset());
+  const Glb glb(folder / "a.glb");
+  const Json names = {"jawOpen", "mouthSmileLeft", "mouthSmileRight", "wide", "still"};
+  const Json& mesh = glb.json["meshes"][0];
+  CHECK(mesh["extras"]["targetNames"] == names);
+  for (const Json& primitive : mesh["primitives"]) CHECK(primitive["extras"]["targetNames"] == names);
+  CHECK(mesh["weights"] == Json({0, 0, 0, 0, 0}));
+  CHECK(glb.json["asset"]["generator"] == "facet");
+  CHECK(glb.json["asset"]["extras"]["licence"] == "MIT");
+  CHECK(glb.json["materials"][0]["name"] == "skin");
+  CHECK(glb.json["materials"][1]["doubleSided"] == true);
+  const Json& image = glb.json["images"][0];
+  CHECK(image["mimeType"] == "image/png");
+  CHECK(std::memcmp(glb.view(image["bufferView"]) + 1, "PNG", 3) == 0);
+}
+
+TEST_CASE("GLB: an asset that does not fit together is refused") {
+  const test::TemporaryFolder folder("glb");
+  const auto check = [&](auto&& change) {
+    GlbAsset asset = sampleAsset();
+    change(asset);
+    CHECK_THROWS_AS(writeGlb(folder / "a.glb", asset), std::invalid_argument);
+  };
+  check([](GlbAsset& a) { a.triangle_material[0] = 3; });
+  check([](GlbAsset& a) { a.targets[0].displacement.conservativeResize(5, 3); });
+  check([](GlbAsset& a) { a.extras_json = "[1]"; });
+  check([](GlbAsset& a) { a.mesh.triangles(0, 0) = 100'000; });
+  check([](GlbAsset& a) { a.mesh.uv.resize(0, 2), a.mesh.uv_triangles.resize(0, 3); });
+  CHECK_FALSE(std::filesystem::exists(folder / "a.glb"));
+}
