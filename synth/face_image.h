@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+
+#include "core/image.h"
+#include "synth/assets.h"
+#include "synth/subject.h"
+
+namespace facet::synth {
+
+// One training picture and its truth; see runSynth() for the conventions.
+struct FaceImage {
+  Image8 image;                       // S×S×3 sRGB
+  Points2 landmarks_px;               // (68+D)×2
+  std::vector<std::uint8_t> visible;  // 68+D
+  bool has_face = true;
+  Eigen::Vector3f pose_deg = Eigen::Vector3f::Zero();  // yaw, pitch, roll
+};
+
+// Pictures of a run of indices share a subject; picture `index` depends on (seed, index) only.
+constexpr int kImagesPerSubject = 4;
+
+FaceImage makeFaceImage(const Assets& assets, const Subject& subject, int size_px, std::uint64_t seed,
+                        int index, float negative_fraction);
+
+}  // namespace facet::synth

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+namespace facet {
+
+// Synthetic training faces for a landmark network. Idea: Wood et al., "3D Face Reconstruction with Dense
+// Landmarks", ECCV 2022: landmarks of rendered faces are exact, and diverse rendered faces suffice to train
+// on.
+struct SynthOptions {
+  std::filesystem::path assets;  // synth_assets.npz of tools/synth/prepare_assets.py
+  std::string model;             // the model that the assets were prepared for (ICT-FaceKit)
+  std::filesystem::path output;  // folder of the shards
+  int num_images = 10'000;       // rounded up to whole shards
+  int images_per_shard = 1000;
+  int size_px = 160;                                    // side of the square images
+  std::uint64_t seed = 0;                               // image i depends on (seed, i) only
+  double negative_fraction = 0.08;                      // images without a (usable) face, in [0, 1]
+  std::function<bool(int, int)> on_progress = nullptr;  // images done, images in all; return false to stop
+
+  void check() const;  // throws std::invalid_argument naming field, value and range
+};
+
+struct SynthResult {
+  int shards_written = 0;
+  int shards_kept = 0;  // complete from an earlier run
+  double seconds = 0;
+};
+
+// Writes shard_00000.images (raw uint8 N×S×S×3, sRGB) and shard_00000.npz, and so on:
+//   landmarks  float32 N×(68+D)×2   pixels, x right, y down; the centre of the first pixel is (0.5, 0.5)
+//   visible    uint8 N×(68+D)       1 = in the image and not hidden by the head itself, hair, glasses or
+//   anything else has_face   uint8 N              0: background, animal, back of a head, or a face mostly
+//   outside the image pose       float32 N×3          degrees: yaw (+: towards the subject's left, right in
+//   the image), pitch (+: down),
+//                                   roll (+: clockwise in the image)
+// The first 68 landmarks lie where iBUG's annotators would click (brows in the middle of the painted hair,
+// which sits higher or lower from person to person; 31 and 35 at the ends of the nostril wings), except that
+// the jaw line does not slide to the visible outline when the head turns. The model's dense set follows:
+// fixed points of the 3D face. A face fills the crop so that its side is about 1.9 × the larger side of the
+// landmarks' bounding box. Shards that are complete are kept; each file is written under a temporary name and
+// renamed, the .npz last. Equal seeds give equal shards for any number of threads.
+SynthResult runSynth(const SynthOptions& options);
+
+}  // namespace facet
