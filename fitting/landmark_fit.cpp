@@ -1,0 +1,359 @@
+#include "fitting/landmark_fit.h"
+
+#include <ceres/ceres.h>
+
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <sstream>
+
+#include "core/check.h"
+#include "fitting/contour.h"
+#include "fitting/cost/focal_length_cost.h"
+#include "fitting/cost/gaussian_prior_cost.h"
+#include "fitting/cost/landmark_cost.h"
+#include "fitting/cost/soft_bounds_cost.h"
+
+namespace facet {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Sigma of a landmark without one, as a fraction of the face's size in the image: a good detector's error.
+constexpr double kDefaultRelativeSigma = 0.015;
+// A known focal length is kept this tightly (relative).
+constexpr double kKnownFocalSigma = 1e-3;
+// Closer than 0.1 m no camera sees a whole face in focus.
+constexpr double kMaxInverseDistance_per_m = 10;
+// Expressions of PCA models are standard deviations; beyond this they stop looking like faces.
+constexpr double kMaxPcaExpression = 3;
+// How far an expression weight may leave its bounds while solving; it is clamped at the end.
+constexpr double kExpressionBoundSigma = 0.02;
+
+struct Observation {
+  LandmarkModel model;
+  Eigen::Vector2d position_px;
+  double sigma_px;
+};
+
+// Mean and bases at one point of the surface.
+LandmarkModel landmarkModel(const MorphableModel& model, const Eigen::Vector3i& vertices,
+                            const Eigen::Vector3f& weights) {
+  LandmarkModel landmark;
+  landmark.mean.setZero();
+  landmark.identity.setZero(3, model.numIdentity());
+  landmark.expression.setZero(3, model.numExpression());
+  for (int k = 0; k < 3; ++k) {
+    if (weights[k] == 0) continue;
+    landmark.mean += weights[k] * model.mean.row(vertices[k]).transpose().cast<double>();
+    landmark.identity += weights[k] * model.identity.middleRows<3>(3 * vertices[k]).cast<double>();
+    landmark.expression += weights[k] * model.expression.middleRows<3>(3 * vertices[k]).cast<double>();
+  }
+  return landmark;
+}
+
+LandmarkModel landmarkModel(const MorphableModel& model, const LandmarkEmbedding& embedding, int i) {
+  return landmarkModel(model, model.triangles.row(embedding.triangle[i]).transpose(),
+                       embedding.barycentric.row(i).transpose());
+}
+
+void addObservations(const MorphableModel& model, const LandmarkEmbedding& embedding,
+                     const LandmarkSet& landmarks, double default_sigma_px,
+                     std::vector<Observation>& observations) {
+  for (int i = 0; i < landmarks.size(); ++i) {
+    const double sigma_px = landmarks.sigma_px.size() > 0 ? landmarks.sigma_px[i] : default_sigma_px;
+    observations.push_back({landmarkModel(model, embedding, i),
+                            landmarks.positions_px.row(i).transpose().cast<double>(), sigma_px});
+  }
+}
+
+// The unknowns, in the layout of LandmarkCost.
+struct State {
+  Eigen::Quaterniond rotation = Eigen::Quaterniond(Eigen::AngleAxisd(M_PI, Eigen::Vector3d::UnitX()));
+  Eigen::Vector4d camera = Eigen::Vector4d::Zero();  // log s (px/mm), t_x mm, t_y mm, k (1/m)
+  Eigen::VectorXd identity, expression;
+};
+
+Camera cameraOf(const State& state, int width_px, int height_px, bool scaled_orthographic) {
+  Camera camera;
+  camera.width_px = width_px;
+  camera.height_px = height_px;
+  camera.principal_px = {width_px / 2.0F, height_px / 2.0F};
+  const double scale = std::exp(state.camera[0]);
+  // An orthographic camera sees no distance; one metre keeps the depth of its points positive.
+  const double distance_mm = 1000 / (scaled_orthographic ? 1.0 : state.camera[3]);
+  camera.projection =
+      scaled_orthographic ? Camera::Projection::kScaledOrthographic : Camera::Projection::kPerspective;
+  camera.scale_px_per_mm = scaled_orthographic ? static_cast<float>(scale) : 0;
+  camera.focal_px = scaled_orthographic ? 0 : static_cast<float>(scale * distance_mm);
+  camera.camera_from_model.linear() = state.rotation.normalized().toRotationMatrix().cast<float>();
+  camera.camera_from_model.translation() =
+      Eigen::Vector3d(state.camera[1], state.camera[2], distance_mm).cast<float>();
+  return camera;
+}
+
+// Scaled orthographic pose of the mean face in closed form: the affine camera by weighted least squares, then
+// the nearest rotation. Bruckstein et al., "Optimum Fiducials under Weak Perspective Projection", IJCV 1999.
+void initializePose(const std::vector<Observation>& observations, const Eigen::Vector2d& principal_px,
+                    State& state) {
+  Eigen::Matrix4d normal_matrix = Eigen::Matrix4d::Zero();
+  Eigen::Matrix<double, 4, 2> right_side = Eigen::Matrix<double, 4, 2>::Zero();
+  for (const Observation& o : observations) {
+    const Eigen::Vector4d row(o.model.mean.x(), o.model.mean.y(), o.model.mean.z(), 1);
+    const double weight = 1 / (o.sigma_px * o.sigma_px);
+    normal_matrix += weight * row * row.transpose();
+    right_side += weight * row * (o.position_px - principal_px).transpose();
+  }
+  const Eigen::Matrix<double, 4, 2> affine = normal_matrix.ldlt().solve(right_side);
+  Eigen::Matrix3d directions;
+  directions.row(0) = affine.col(0).head<3>().transpose();
+  directions.row(1) = affine.col(1).head<3>().transpose();
+  directions.row(2) = directions.row(0).cross(directions.row(1)).normalized() *
+                      std::sqrt(directions.row(0).norm() * directions.row(1).norm());
+  const Eigen::JacobiSVD<Eigen::Matrix3d> svd(directions, Eigen::ComputeFullU | Eigen::ComputeFullV);
+  state.rotation = Eigen::Quaterniond(Eigen::Matrix3d(svd.matrixU() * svd.matrixV().transpose()));
+  const double scale = std::max(1e-6, 0.5 * (svd.singularValues()[0] + svd.singularValues()[1]));
+  state.camera.head<3>() << std::log(scale), affine(3, 0) / scale, affine(3, 1) / scale;
+}
+
+class IterationReporter : public ceres::IterationCallback {
+ public:
+  IterationReporter(const FitOptions& options, std::string stage, const State& state, int width_px,
+                    int height_px)
+      : options_(options),
+        stage_(std::move(stage)),
+        state_(state),
+        width_px_(width_px),
+        height_px_(height_px) {}
+
+  ceres::CallbackReturnType operator()(const ceres::IterationSummary& summary) override {
+    const FitIteration iteration{stage_,
+                                 summary.iteration,
+                                 summary.cost,
+                                 state_.identity.cast<float>(),
+                                 state_.expression.cast<float>(),
+                                 cameraOf(state_, width_px_, height_px_, options_.scaled_orthographic)};
+    return options_.on_iteration(iteration) ? ceres::SOLVER_CONTINUE : ceres::SOLVER_ABORT;
+  }
+
+ private:
+  const FitOptions& options_;
+  std::string stage_;
+  const State& state_;
+  int width_px_, height_px_;
+};
+
+double residualPx(const std::vector<Observation>& observations, const State& state,
+                  const Eigen::Vector2d& principal_px) {
+  double sum = 0;
+  int count = 0;
+  for (const Observation& o : observations) {
+    const LandmarkCost cost(o.model, o.position_px, principal_px, 1.0);
+    const double* parameters[] = {state.rotation.coeffs().data(), state.camera.data(), state.identity.data(),
+                                  state.expression.data()};
+    Eigen::Vector2d residual;
+    if (!cost.Evaluate(parameters, residual.data(), nullptr)) continue;
+    sum += residual.squaredNorm();
+    ++count;
+  }
+  return count > 0 ? std::sqrt(sum / count) : 0;
+}
+
+void checkLandmarks(const MorphableModel& model, const FitLandmarks& landmarks) {
+  const auto checkSet = [&](const LandmarkSet& set, const LandmarkEmbedding& embedding, const char* name) {
+    if (set.size() == 0) return;
+    require(embedding.size() == set.size(), "fitLandmarks: ", set.size(), " ", name,
+            " landmarks given, model ", model.id, " has ", embedding.size());
+    require(set.sigma_px.size() == 0 || set.sigma_px.size() == set.size(),
+            "fitLandmarks: ", set.sigma_px.size(), " sigmas for ", set.size(), " ", name, " landmarks");
+    require(set.positions_px.allFinite() && set.sigma_px.allFinite(), "fitLandmarks: a ", name,
+            " landmark is not finite; leave unseen points out by giving them a large sigma");
+    require(set.sigma_px.size() == 0 || set.sigma_px.minCoeff() > 0, "fitLandmarks: sigmas of the ", name,
+            " landmarks must be > 0");
+  };
+  checkSet(landmarks.ibug68, model.landmarks68, "iBUG");
+  checkSet(landmarks.dense, model.dense, "dense");
+  require(landmarks.ibug68.size() + landmarks.dense.size() >= 6,
+          "fitLandmarks: ", landmarks.ibug68.size() + landmarks.dense.size(),
+          " landmarks given, at least 6 are needed for a pose");
+}
+
+}  // namespace
+
+void FitOptions::check() const {
+  const auto positive = [](double value, const char* name) {
+    require(value > 0, "FitOptions::", name, " = ", value, "; must be > 0");
+  };
+  require(max_iterations >= 1, "FitOptions::max_iterations = ", max_iterations, "; must be >= 1");
+  require(contour_rounds >= 0, "FitOptions::contour_rounds = ", contour_rounds, "; must be >= 0");
+  require(identity_weight >= 0, "FitOptions::identity_weight = ", identity_weight, "; must be >= 0");
+  require(landmark_sigma_px >= 0, "FitOptions::landmark_sigma_px = ", landmark_sigma_px, "; must be >= 0");
+  require(focal_px >= 0, "FitOptions::focal_px = ", focal_px, "; must be >= 0 (0 = unknown)");
+  positive(landmark_weight, "landmark_weight");
+  positive(expression_sigma, "expression_sigma");
+  positive(outlier_sigmas, "outlier_sigmas");
+  positive(distance_m, "distance_m");
+  positive(distance_relative_sigma, "distance_relative_sigma");
+}
+
+std::string FitResult::briefReport() const {
+  std::ostringstream report;
+  report << (termination == Termination::kConverged       ? "converged"
+             : termination == Termination::kMaxIterations ? "stopped at the iteration limit"
+             : termination == Termination::kStoppedByUser ? "stopped by the user"
+                                                          : "failed")
+         << ", residual " << residual_px << " px";
+  for (const FitStage& stage : stages)
+    report << "; " << stage.name << " " << stage.iterations << " iterations";
+  return report.str();
+}
+
+FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmarks, int image_width_px,
+                       int image_height_px, const FitOptions& options) {
+  options.check();
+  checkLandmarks(model, landmarks);
+  require(image_width_px > 0 && image_height_px > 0, "fitLandmarks: image of ", image_width_px, "x",
+          image_height_px, " pixels");
+  const Eigen::Vector2d principal_px(image_width_px / 2.0, image_height_px / 2.0);
+
+  const LandmarkSet& reference = landmarks.ibug68.size() > 0 ? landmarks.ibug68 : landmarks.dense;
+  const double face_px =
+      (reference.positions_px.colwise().maxCoeff() - reference.positions_px.colwise().minCoeff()).maxCoeff();
+  const double default_sigma_px = options.landmark_sigma_px > 0
+                                      ? options.landmark_sigma_px
+                                      : std::max(0.5, kDefaultRelativeSigma * face_px);
+  std::vector<Observation> observations;
+  addObservations(model, model.landmarks68, landmarks.ibug68, default_sigma_px, observations);
+  addObservations(model, model.dense, landmarks.dense, default_sigma_px, observations);
+
+  State state;
+  state.identity.setZero(model.numIdentity());
+  state.expression.setZero(model.numExpression());
+  state.camera[3] = options.scaled_orthographic ? 0 : 1 / options.distance_m;
+  initializePose(observations, principal_px, state);
+
+  const bool blendshapes = model.expression_is_blendshape;
+  const double expression_lower = blendshapes ? 0 : -kMaxPcaExpression;
+  const double expression_upper = blendshapes ? 1 : kMaxPcaExpression;
+
+  FitResult result;
+  ceres::Solver::Summary summary;
+  const auto solve = [&](const std::string& stage, bool pose_only) {
+    const Clock::time_point start = Clock::now();
+    ceres::Problem problem;
+    problem.AddParameterBlock(state.rotation.coeffs().data(), 4, new ceres::EigenQuaternionManifold);
+    problem.AddParameterBlock(state.camera.data(), 4,
+                              options.scaled_orthographic ? new ceres::SubsetManifold(4, {3}) : nullptr);
+    problem.AddParameterBlock(state.identity.data(), model.numIdentity());
+    problem.AddParameterBlock(state.expression.data(), model.numExpression());
+    // Huber on |residual|; ScaledLoss carries the weight of the data term.
+    auto* huber = new ceres::HuberLoss(options.outlier_sigmas);
+    auto* loss = new ceres::LossFunctionWrapper(
+        new ceres::ScaledLoss(huber, options.landmark_weight, ceres::TAKE_OWNERSHIP), ceres::TAKE_OWNERSHIP);
+    for (const Observation& o : observations) {
+      problem.AddResidualBlock(LandmarkCost::create(o.model, o.position_px, principal_px, o.sigma_px), loss,
+                               state.rotation.coeffs().data(), state.camera.data(), state.identity.data(),
+                               state.expression.data());
+    }
+    if (!options.scaled_orthographic) {
+      const double inverse_distance_per_m = 1 / options.distance_m;
+      Eigen::Vector4d mean(0, 0, 0, inverse_distance_per_m);
+      Eigen::Vector4d sigma = Eigen::Vector4d::Constant(std::numeric_limits<double>::infinity());
+      if (options.focal_px > 0) {
+        problem.AddResidualBlock(FocalLengthCost::create(options.focal_px, kKnownFocalSigma), nullptr,
+                                 state.camera.data());
+      } else {
+        sigma[3] = options.distance_relative_sigma * inverse_distance_per_m;
+        problem.AddResidualBlock(GaussianPriorCost::create(mean, sigma), nullptr, state.camera.data());
+      }
+      problem.SetParameterLowerBound(state.camera.data(), 3, 1e-3);
+      problem.SetParameterUpperBound(state.camera.data(), 3, kMaxInverseDistance_per_m);
+    }
+    if (options.identity_weight > 0) {
+      const Eigen::VectorXd sigma =
+          Eigen::VectorXd::Constant(state.identity.size(), 1 / std::sqrt(options.identity_weight));
+      problem.AddResidualBlock(GaussianPriorCost::create(Eigen::VectorXd::Zero(sigma.size()), sigma), nullptr,
+                               state.identity.data());
+    }
+    const double expression_sigma = blendshapes ? options.expression_sigma : 1.0;
+    problem.AddResidualBlock(
+        GaussianPriorCost::create(Eigen::VectorXd::Zero(state.expression.size()),
+                                  Eigen::VectorXd::Constant(state.expression.size(), expression_sigma)),
+        nullptr, state.expression.data());
+    if (pose_only) problem.SetParameterBlockConstant(state.identity.data());
+    if (pose_only || !options.fit_expression) {
+      problem.SetParameterBlockConstant(state.expression.data());
+    } else if (state.expression.size() > 0) {
+      problem.AddResidualBlock(
+          SoftBoundsCost::create(static_cast<int>(state.expression.size()), expression_lower,
+                                 expression_upper, kExpressionBoundSigma),
+          nullptr, state.expression.data());
+    }
+
+    ceres::Solver::Options solver_options;
+    solver_options.linear_solver_type = ceres::DENSE_NORMAL_CHOLESKY;
+    solver_options.max_num_iterations = options.max_iterations;
+    solver_options.function_tolerance =
+        1e-4;  // cost is in squared sigmas: further digits are below the noise
+    solver_options.num_threads = 1;  // a few milliseconds of work: waking a second thread costs as much
+    solver_options.logging_type = ceres::SILENT;
+    std::unique_ptr<IterationReporter> reporter;
+    if (options.on_iteration) {
+      reporter = std::make_unique<IterationReporter>(options, stage, state, image_width_px, image_height_px);
+      solver_options.update_state_every_iteration = true;
+      solver_options.callbacks.push_back(reporter.get());
+    }
+    ceres::Solve(solver_options, &problem, &summary);
+    state.expression = state.expression.cwiseMax(expression_lower).cwiseMin(expression_upper);
+    result.stages.push_back({stage, std::chrono::duration<double>(Clock::now() - start).count(),
+                             static_cast<int>(summary.iterations.size()),
+                             residualPx(observations, state, principal_px)});
+    return summary.termination_type != ceres::USER_FAILURE && summary.termination_type != ceres::FAILURE;
+  };
+
+  bool go_on = solve("pose", true) && solve("shape", false);
+  if (landmarks.jaw_is_outline && landmarks.ibug68.size() == kNumIbugLandmarks) {
+    const JawContour contour(model);
+    for (int round = 0; go_on && round < options.contour_rounds; ++round) {
+      const Camera camera = cameraOf(state, image_width_px, image_height_px, options.scaled_orthographic);
+      const auto assigned = contour.assign(state.identity.cast<float>(), state.expression.cast<float>(),
+                                           camera, landmarks.ibug68);
+      for (int i = 0; i < kNumJawLandmarks; ++i) {
+        observations[i].model = assigned[i] < 0 ? landmarkModel(model, model.landmarks68, i)
+                                                : landmarkModel(model, Eigen::Vector3i::Constant(assigned[i]),
+                                                                Eigen::Vector3f(1, 0, 0));
+      }
+      go_on = solve("contour", false);
+    }
+  }
+
+  switch (summary.termination_type) {
+    case ceres::CONVERGENCE:
+    case ceres::USER_SUCCESS:
+      result.termination = Termination::kConverged;
+      break;
+    case ceres::NO_CONVERGENCE:
+      result.termination = Termination::kMaxIterations;
+      break;
+    case ceres::USER_FAILURE:
+      result.termination = Termination::kStoppedByUser;
+      break;
+    case ceres::FAILURE:
+      result.termination = Termination::kFailed;
+      break;
+  }
+  result.camera = cameraOf(state, image_width_px, image_height_px, options.scaled_orthographic);
+  result.identity = state.identity.cast<float>();
+  result.expression = state.expression.cast<float>();
+  result.residual_px = result.stages.back().residual_px;
+  if (result.identity.size() > 0 && result.identity.cwiseAbs().maxCoeff() > 4) {
+    result.warnings.push_back(
+        "an identity coefficient is beyond 4 standard deviations; are the landmarks right?");
+  }
+  if (result.residual_px > 0.1 * face_px) {
+    result.warnings.push_back("landmarks and fitted face differ by more than a tenth of the face's size");
+  }
+  return result;
+}
+
+}  // namespace facet

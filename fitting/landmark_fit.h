@@ -1,0 +1,83 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/camera.h"
+#include "core/landmarks.h"
+#include "core/morphable_model.h"
+
+namespace facet {
+
+// State handed to FitOptions::on_iteration after each solver iteration.
+struct FitIteration {
+  std::string stage;
+  int iteration = 0;
+  double cost = 0;
+  Eigen::VectorXf identity, expression;
+  Camera camera;
+};
+
+// Fit of pose, camera, identity and expression to the landmarks of one photo.
+//   minimise  w sum_i rho(|project(S(a, e)_i) - x_i|² / sigma_i²) + |a|² + |e / s|² + camera prior
+// Wood et al., "3D Face Reconstruction with Dense Landmarks", ECCV 2022.
+struct FitOptions {
+  int max_iterations = 25;         // of the solver, per stage
+  int contour_rounds = 2;          // times the sliding jaw landmarks are re-assigned
+  double landmark_weight = 0.25;   // w; below 1 because errors of neighbouring landmarks are not independent
+  double identity_weight = 1.0;    // prior, per squared standard deviation; 0 = no prior
+  double expression_sigma = 0.35;  // spread of a blendshape weight around 0; PCA expressions have 1
+  double landmark_sigma_px = 0;    // sigma of points that bring none; 0 = 1.5 % of the face's size
+  double outlier_sigmas = 3.0;     // residuals beyond this many sigmas are treated as outliers (Huber)
+  double focal_px = 0;             // > 0: the focal length is known and kept
+  double distance_m = 1.2;  // prior of the distance camera-face when the focal length is unknown: portraits
+  double distance_relative_sigma =
+      0.35;                          // are taken from 0.6 to 2.5 m, whatever the image was cropped to since
+  bool scaled_orthographic = false;  // scaled orthographic camera in place of the perspective one
+  bool fit_expression = true;
+  std::function<bool(const FitIteration&)> on_iteration = nullptr;  // return false to stop
+
+  void check() const;  // throws std::invalid_argument naming field, value and range
+};
+
+enum class Termination { kConverged, kMaxIterations, kStoppedByUser, kFailed };
+
+struct FitStage {
+  std::string name;
+  double seconds = 0;
+  int iterations = 0;
+  double residual_px = 0;  // root mean square reprojection error of the landmarks after the stage
+};
+
+struct FitResult {
+  Termination termination = Termination::kFailed;
+  Camera camera;               // with camera_from_model
+  Eigen::VectorXf identity;    // K, standard deviations
+  Eigen::VectorXf expression;  // L, weights
+  std::vector<FitStage> stages;
+  double residual_px = 0;  // root mean square over the landmarks used
+  std::vector<std::string> warnings;
+
+  bool isUsable() const {
+    return termination == Termination::kConverged || termination == Termination::kMaxIterations;
+  }
+  std::string briefReport() const;
+};
+
+// Landmarks of one photo. Either set may be empty.
+struct FitLandmarks {
+  LandmarkSet ibug68;  // 68 points
+  LandmarkSet dense;   // the model's dense set (MorphableModel::dense)
+  bool jaw_is_outline =
+      false;  // jaw points 0–16 lie on the visible outline (2D annotations) and slide along it;
+              // false: they are fixed points of the surface, seen or not (facet's own network)
+};
+
+// Throws std::invalid_argument for options or landmarks that do not fit the model. The result's frame: model
+// frame of `model`, camera of the whole image with the principal point at its centre.
+FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmarks, int image_width_px,
+                       int image_height_px, const FitOptions& options = {});
+
+}  // namespace facet

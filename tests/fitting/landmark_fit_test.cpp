@@ -1,0 +1,210 @@
+#include "fitting/landmark_fit.h"
+
+#include <ceres/gradient_checker.h>
+#include <ceres/manifold.h>
+
+#include <random>
+
+#include "core/camera.h"
+#include "core/morphable_model.h"
+#include "fitting/contour.h"
+#include "fitting/cost/landmark_cost.h"
+#include "fitting/cost/soft_bounds_cost.h"
+// doctest's CHECK collides with glog's inside Ceres, so it comes last.
+#include <doctest/doctest.h>
+
+using namespace facet;
+
+namespace {
+
+Camera portraitCamera(float yaw_rad, float distance_mm = 1000) {
+  Camera camera;
+  camera.width_px = 640;
+  camera.height_px = 480;
+  camera.principal_px = {320, 240};
+  camera.focal_px = 1.6F * distance_mm;
+  const Eigen::Matrix3f flip = Eigen::Vector3f(1, -1, -1).asDiagonal();
+  camera.camera_from_model.linear() =
+      flip * Eigen::AngleAxisf(yaw_rad, Eigen::Vector3f::UnitY()).toRotationMatrix();
+  camera.camera_from_model.translation() = Eigen::Vector3f(12, -7, distance_mm);
+  return camera;
+}
+
+Eigen::VectorXf randomCoefficients(int count, float sigma, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal(0, sigma);
+  Eigen::VectorXf values(count);
+  for (float& value : values) value = normal(generator);
+  return values;
+}
+
+LandmarkSet project(const LandmarkEmbedding& embedding, const MorphableModel& model, const Points3& vertices,
+                    const Camera& camera) {
+  return {camera.imageFromModel(embedding.points(vertices, model.triangles)), {}};
+}
+
+double angleDegrees(const Camera& a, const Camera& b) {
+  const Eigen::Matrix3f difference = a.camera_from_model.linear().transpose() * b.camera_from_model.linear();
+  return Eigen::AngleAxisf(difference).angle() * 180 / M_PI;
+}
+
+}  // namespace
+
+TEST_CASE("landmark cost: hand-written derivatives agree with numeric ones") {
+  std::mt19937 generator(3);
+  std::uniform_real_distribution<double> uniform(-1, 1);
+  LandmarkModel landmark;
+  landmark.mean = {30, -20, 80};
+  landmark.identity = Eigen::MatrixXd::NullaryExpr(3, 5, [&] { return 4 * uniform(generator); });
+  landmark.expression = Eigen::MatrixXd::NullaryExpr(3, 4, [&] { return 6 * uniform(generator); });
+  const LandmarkCost cost(landmark, {310, 260}, {320, 240}, 1.7);
+
+  Eigen::Quaterniond rotation(0.2, 0.9, -0.3, 0.1);
+  rotation.normalize();
+  Eigen::Vector4d camera(std::log(1.6), 5, -8, 1.3);
+  Eigen::VectorXd identity = Eigen::VectorXd::NullaryExpr(5, [&] { return uniform(generator); });
+  Eigen::VectorXd expression = Eigen::VectorXd::NullaryExpr(4, [&] { return uniform(generator); });
+  const double* parameters[] = {rotation.coeffs().data(), camera.data(), identity.data(), expression.data()};
+
+  const ceres::EigenQuaternionManifold quaternion;
+  const std::vector<const ceres::Manifold*> manifolds = {&quaternion, nullptr, nullptr, nullptr};
+  ceres::GradientChecker checker(&cost, &manifolds, ceres::NumericDiffOptions());
+  ceres::GradientChecker::ProbeResults results;
+  // Numeric derivatives by Ridders' extrapolation are good to about 1e-9 here; a wrong term shows at 1e-2.
+  CHECK_MESSAGE(checker.Probe(parameters, 1e-6, &results), results.error_log);
+}
+
+TEST_CASE("fitLandmarks: exact landmarks give back pose and shape") {
+  const MorphableModel model = makeSyntheticModel();
+  for (const float yaw_rad : {0.0F, 0.5F, -0.9F}) {
+    const Camera truth = portraitCamera(yaw_rad);
+    const Eigen::VectorXf identity = randomCoefficients(model.numIdentity(), 0.7F, 5);
+    Eigen::VectorXf expression = Eigen::VectorXf::Zero(model.numExpression());
+    expression[1] = 0.6F;
+    const Points3 vertices = model.vertices(identity, expression);
+    FitLandmarks landmarks{project(model.landmarks68, model, vertices, truth),
+                           project(model.dense, model, vertices, truth)};
+    FitOptions options;
+    options.focal_px = truth.focal_px;
+    options.landmark_sigma_px = 0.05;
+    options.max_iterations = 100;
+    const FitResult fit = fitLandmarks(model, landmarks, truth.width_px, truth.height_px, options);
+
+    REQUIRE(fit.isUsable());
+    CHECK(fit.residual_px < 0.1);
+    CHECK(angleDegrees(fit.camera, truth) < 0.3);
+    // One view leaves size and distance linked through the prior alone, hence millimetres and not
+    // micrometres.
+    const Points3 found = model.vertices(fit.identity, fit.expression);
+    CHECK((found - vertices).rowwise().norm().mean() < 0.5);
+  }
+}
+
+TEST_CASE("fitLandmarks: a few wild landmarks do not move the fit") {
+  const MorphableModel model = makeSyntheticModel();
+  const Camera truth = portraitCamera(0.3F);
+  const Points3 vertices = model.vertices(randomCoefficients(model.numIdentity(), 0.7F, 8), {});
+  FitLandmarks clean{project(model.landmarks68, model, vertices, truth),
+                     project(model.dense, model, vertices, truth)};
+  FitLandmarks wild = clean;
+  for (int i = 0; i < 5; ++i) wild.dense.positions_px.row(11 * i) += Eigen::RowVector2f(60, -45);
+  const FitResult without = fitLandmarks(model, clean, truth.width_px, truth.height_px);
+  const FitResult with = fitLandmarks(model, wild, truth.width_px, truth.height_px);
+  const Points3 difference =
+      model.vertices(without.identity, without.expression) - model.vertices(with.identity, with.expression);
+  CHECK(difference.rowwise().norm().mean() < 1.0);
+  CHECK(angleDegrees(without.camera, with.camera) < 2.0);
+}
+
+TEST_CASE("fitLandmarks: blendshape weights stay within [0, 1] and a strong prior keeps the mean face") {
+  const MorphableModel model = makeSyntheticModel();
+  const Camera truth = portraitCamera(0);
+  Eigen::VectorXf expression = Eigen::VectorXf::Constant(model.numExpression(), -0.8F);
+  expression[0] = 1.7F;
+  const Points3 vertices = model.vertices({}, expression);
+  const FitLandmarks landmarks{project(model.landmarks68, model, vertices, truth), {}};
+  FitOptions options;
+  options.identity_weight = 1e6;
+  const FitResult fit = fitLandmarks(model, landmarks, truth.width_px, truth.height_px, options);
+  CHECK(fit.expression.minCoeff() >= 0);
+  CHECK(fit.expression.maxCoeff() <= 1);
+  CHECK(fit.identity.cwiseAbs().maxCoeff() < 0.01);
+}
+
+TEST_CASE("fitLandmarks: a known focal length is kept, an orthographic camera has none") {
+  const MorphableModel model = makeSyntheticModel();
+  const Camera truth = portraitCamera(0.2F);
+  const FitLandmarks landmarks{project(model.landmarks68, model, model.mean, truth), {}};
+  FitOptions options;
+  options.focal_px = 1234;
+  const FitResult known = fitLandmarks(model, landmarks, truth.width_px, truth.height_px, options);
+  CHECK(known.camera.focal_px == doctest::Approx(1234).epsilon(0.01));
+  options = {};
+  options.scaled_orthographic = true;
+  const FitResult orthographic = fitLandmarks(model, landmarks, truth.width_px, truth.height_px, options);
+  CHECK(orthographic.camera.projection == Camera::Projection::kScaledOrthographic);
+  CHECK(orthographic.camera.scale_px_per_mm == doctest::Approx(1.6).epsilon(0.05));
+}
+
+TEST_CASE("fitLandmarks: the callback sees every stage and can stop the fit") {
+  const MorphableModel model = makeSyntheticModel();
+  const Camera truth = portraitCamera(0);
+  const FitLandmarks landmarks{project(model.landmarks68, model, model.mean, truth), {}};
+  std::vector<std::string> stages;
+  FitOptions options;
+  options.on_iteration = [&](const FitIteration& iteration) {
+    if (stages.empty() || stages.back() != iteration.stage) stages.push_back(iteration.stage);
+    return iteration.stage != "shape";
+  };
+  const FitResult fit = fitLandmarks(model, landmarks, truth.width_px, truth.height_px, options);
+  CHECK(stages == std::vector<std::string>{"pose", "shape"});
+  CHECK(fit.termination == Termination::kStoppedByUser);
+  CHECK_FALSE(fit.isUsable());
+}
+
+TEST_CASE("fitLandmarks: wrong arguments are named") {
+  const MorphableModel model = makeSyntheticModel();
+  FitLandmarks landmarks;
+  CHECK_THROWS_WITH_AS(fitLandmarks(model, landmarks, 640, 480), doctest::Contains("at least 6"),
+                       std::invalid_argument);
+  landmarks.ibug68.positions_px = Points2::Zero(67, 2);
+  CHECK_THROWS_WITH_AS(fitLandmarks(model, landmarks, 640, 480), doctest::Contains("67"),
+                       std::invalid_argument);
+  landmarks.ibug68.positions_px = Points2::Constant(68, 2, NAN);
+  CHECK_THROWS_WITH_AS(fitLandmarks(model, landmarks, 640, 480), doctest::Contains("not finite"),
+                       std::invalid_argument);
+  FitOptions options;
+  options.outlier_sigmas = -1;
+  CHECK_THROWS_WITH_AS(options.check(), doctest::Contains("outlier_sigmas = -1"), std::invalid_argument);
+}
+
+TEST_CASE("JawContour: a frontal face keeps its chin, a turned one slides the far jaw to the outline") {
+  const MorphableModel model = makeSyntheticModel();
+  const JawContour contour(model);
+  const Camera turned =
+      portraitCamera(0.7F);  // the subject's right jaw (0–7) turns towards the camera's far side
+  const LandmarkSet landmarks = project(model.landmarks68, model, model.mean, turned);
+  const auto assigned = contour.assign({}, {}, turned, landmarks);
+  int slid[2] = {0, 0};
+  for (int i = 0; i < 8; ++i) slid[0] += assigned[i] >= 0, slid[1] += assigned[16 - i] >= 0;
+  CHECK(std::abs(slid[0] - slid[1]) >= 3);
+  // A vertex on the outline is seen edge-on.
+  const Points3 in_camera = turned.cameraFromModel(model.mean);
+  const Points3 normals = vertexNormals(in_camera, model.triangles);
+  for (const int vertex : assigned) {
+    if (vertex < 0) continue;
+    const float cosine = normals.row(vertex).dot(-in_camera.row(vertex).normalized());
+    CHECK(std::abs(cosine) < 0.5F);
+  }
+}
+
+TEST_CASE("soft bounds cost: nothing inside the box, the distance outside it") {
+  const SoftBoundsCost cost(3, 0, 1, 0.5);
+  const double x[] = {0.4, -0.25, 1.5};
+  const double* parameters[] = {x};
+  double residuals[3];
+  REQUIRE(cost.Evaluate(parameters, residuals, nullptr));
+  CHECK(residuals[0] == 0);
+  CHECK(residuals[1] == doctest::Approx(-0.5));
+  CHECK(residuals[2] == doctest::Approx(1.0));
+}
