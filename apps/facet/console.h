@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+
+namespace facet {
+
+// What the program says: everything on stderr, one line per message, "facet: " in front. On a terminal a
+// progress bar shows the running stage, elsewhere each stage is a plain line. Colour only on a terminal and
+// without NO_COLOR.
+class Console {
+ public:
+  Console();
+
+  void setQuiet(bool quiet) { quiet_ = quiet; }
+  void setVerbose(bool verbose) { verbose_ = verbose; }
+  bool verbose() const { return verbose_; }
+
+  void say(const std::string& message);     // silenced by --quiet
+  void detail(const std::string& message);  // with -v only
+  void warn(const std::string& message);    // silenced by --quiet
+  void error(const std::string& message);   // always
+
+  // The stage that starts now and the part of the whole that is done, in [0, 1]. `item` (a photo's name)
+  // leads it.
+  void progress(const std::string& item, const std::string& stage, double done);
+  void endProgress();  // removes the bar
+
+ private:
+  void line(const char* colour, const char* label, const std::string& message);
+
+  bool quiet_ = false, verbose_ = false;
+  bool is_terminal_ = false, has_colour_ = false, bar_shown_ = false;
+};
+
+}  // namespace facet

@@ -1,0 +1,136 @@
+#include "apps/facet/output_folder.h"
+
+#include <fcntl.h>
+#include <stdio.h>  // renameat2
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <set>
+#include <string>
+
+#include "core/error.h"
+
+namespace fs = std::filesystem;
+
+namespace facet {
+namespace {
+
+// What a result folder may hold at its top; face0, face1, … are results of their own.
+bool isPartOfResult(const std::string& name) {
+  static const std::set<std::string> kNames = {"fit.json", "fit.npz", "face.glb", "mesh",
+                                               "maps",     "image",   "views"};
+  return kNames.count(name) > 0 ||
+         (name.rfind("face", 0) == 0 && name.find_first_not_of("0123456789", 4) == std::string::npos);
+}
+
+// The first entry that facet did not write, or nothing.
+std::string foreignEntry(const fs::path& folder) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (!isPartOfResult(name)) return name;
+  }
+  return {};
+}
+
+std::vector<fs::path> makeParents(const fs::path& folder) {
+  std::vector<fs::path> made;
+  for (fs::path missing = folder; !missing.empty() && !fs::exists(missing); missing = missing.parent_path()) {
+    made.insert(made.begin(), missing);
+  }
+  fs::create_directories(folder);
+  return made;
+}
+
+void removeParents(const std::vector<fs::path>& made) {
+  std::error_code ignored;
+  for (auto folder = made.rbegin(); folder != made.rend(); ++folder)
+    fs::remove(*folder, ignored);  // only if empty
+}
+
+}  // namespace
+
+OutputFolder::OutputFolder(const fs::path& target, bool force) {
+  try {
+    target_ = fs::absolute(target).lexically_normal();
+    if (!target_.has_filename()) target_ = target_.parent_path();  // a trailing slash
+    const bool exists = fs::exists(target_);
+    if (exists && !fs::is_directory(target_)) {
+      fail(ErrorKind::kUsage, target.string(), ": is a file, not a folder; choose another -o");
+    }
+    if (exists && !fs::is_empty(target_)) {
+      const std::string foreign = foreignEntry(target_);
+      if (!foreign.empty()) {
+        fail(ErrorKind::kUsage, target.string(), ": holds \"", foreign,
+             "\", which is not part of a result, so it is not replaced; choose another -o");
+      }
+      if (!force) {
+        fail(ErrorKind::kUsage, target.string(),
+             ": already holds a result; give --force to replace it, or another -o");
+      }
+    }
+    made_parents_ = makeParents(target_.parent_path());
+    std::string pattern = target_.string() + ".tmp-XXXXXX";
+    if (mkdtemp(pattern.data()) == nullptr) {
+      fail(ErrorKind::kRuntime, target.string(), ": cannot make the output folder (", std::strerror(errno),
+           "); choose another -o");
+    }
+    temporary_ = pattern;
+    // mkdtemp makes a private folder; the result gets the ordinary rights.
+    const mode_t mask = umask(0);
+    umask(mask);
+    fs::permissions(temporary_, static_cast<fs::perms>(0777 & ~mask));
+  } catch (const fs::filesystem_error& error) {
+    removeParents(made_parents_);
+    fail(ErrorKind::kRuntime, target.string(), ": cannot make the output folder (", error.code().message(),
+         "); choose another -o");
+  } catch (...) {
+    removeParents(made_parents_);
+    throw;
+  }
+}
+
+OutputFolder::~OutputFolder() {
+  if (temporary_.empty()) return;
+  std::error_code ignored;
+  fs::remove_all(temporary_, ignored);
+  removeParents(made_parents_);
+}
+
+void OutputFolder::commit() {
+  const char* from = temporary_.c_str();
+  const char* to = target_.c_str();
+  if (!fs::exists(target_) || fs::is_empty(target_)) {  // rename(2) replaces an empty folder
+    if (rename(from, to) != 0) {
+      fail(ErrorKind::kRuntime, target_.string(), ": cannot be written (", std::strerror(errno), ")");
+    }
+    temporary_.clear();
+    return;
+  }
+  // Swap old and new in one step; the destructor's remove_all then takes the old one.
+  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0) return;
+  // A file system that cannot swap: move the old result aside, and back if the new one cannot take its place.
+  const fs::path aside = temporary_.string() + ".old";
+  if (rename(to, aside.c_str()) != 0 || rename(from, to) != 0) {
+    const int reason = errno;
+    std::error_code ignored;
+    if (!fs::exists(target_)) fs::rename(aside, target_, ignored);
+    fail(ErrorKind::kRuntime, target_.string(), ": the old result cannot be replaced (",
+         std::strerror(reason), ")");
+  }
+  temporary_ = aside;
+}
+
+void prepareOutputFile(const fs::path& path, bool force) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) fail(ErrorKind::kUsage, path.string(), ": is a folder; name a file");
+  if (fs::exists(path, error) && !force) {
+    fail(ErrorKind::kUsage, path.string(), ": exists; give --force to overwrite it");
+  }
+  if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
+  if (error) fail(ErrorKind::kRuntime, path.string(), ": cannot make its folder (", error.message(), ")");
+}
+
+}  // namespace facet

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+namespace facet {
+
+// A result folder that appears whole or not at all: files go into a temporary sibling (DIR.tmp-XXXXXX),
+// commit() renames it. Without commit() the temporary folder, and parents made for it, are removed.
+//
+// An existing folder that is not empty is refused without `force` (Error(kUsage)). With it, the old folder is
+// replaced in one step, provided that it is an earlier result: a folder that holds anything else is never
+// removed. Error(kRuntime) when the folder cannot be made.
+class OutputFolder {
+ public:
+  OutputFolder(const std::filesystem::path& target, bool force);
+  ~OutputFolder();
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+
+  const std::filesystem::path& temporary() const { return temporary_; }
+  const std::filesystem::path& target() const { return target_; }
+  void commit();
+
+ private:
+  std::filesystem::path target_, temporary_;
+  std::vector<std::filesystem::path> made_parents_;  // outermost first
+};
+
+// Folder of a file that is about to be written; makes it. Error(kUsage) when the file exists and `force` is
+// not set.
+void prepareOutputFile(const std::filesystem::path& path, bool force);
+
+}  // namespace facet

@@ -1,0 +1,217 @@
+#include "apps/facet/reconstruct.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "apps/facet/interrupt.h"
+#include "core/error.h"
+#include "core/io/files.h"
+#include "core/io/image_io.h"
+#include "render/rasterize.h"
+
+namespace facet {
+namespace {
+
+// Light below this part of the mean shading is not divided out of the texture: it would only amplify noise.
+constexpr float kMinShading = 0.25F;
+constexpr int kSeamTexels = 8;
+
+// Announces a stage, runs it, and notes how long it took.
+template <typename Work>
+void runStage(Reconstruction& result, const ReconstructOptions& options, const std::string& name, double done,
+              const Work& work) {
+  throwIfInterrupted();
+  if (options.on_stage) options.on_stage(name, done);
+  const auto start = std::chrono::steady_clock::now();
+  StageReport report{name};
+  work(report);
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.stages.push_back(report);
+  throwIfInterrupted();
+}
+
+void fitFace(const MorphableModel& model, const Photo& photo, const ReconstructOptions& options,
+             Reconstruction& result, StageReport& report) {
+  FitOptions fit;
+  fit.focal_px = options.focal_px;
+  fit.on_iteration = [&](const FitIteration& state) {
+    if (options.on_iteration) options.on_iteration(state);
+    return !interrupted();
+  };
+  // The dense set holds fixed points of the surface. The 68 follow the conventions of hand annotation (brows lie on the
+  // hair, wherever it grows) and only serve models that do not know the dense set.
+  FitLandmarks landmarks = result.landmarks;
+  if (landmarks.dense.size() > 0) landmarks.ibug68 = {};
+  result.fit = fitLandmarks(model, landmarks, photo.pixels.width(), photo.pixels.height(), fit);
+  throwIfInterrupted();
+  if (!result.fit.isUsable()) {
+    fail(ErrorKind::kNotConverged, photo.path.string(),
+         ": the face model could not be fitted to the landmarks (", result.fit.briefReport(),
+         "); try a larger or more frontal photo, or give the landmarks with --landmarks");
+  }
+  result.warnings.insert(result.warnings.end(), result.fit.warnings.begin(), result.fit.warnings.end());
+  for (const FitStage& stage : result.fit.stages) report.iterations += stage.iterations;
+  report.residual_px = result.fit.residual_px;
+  result.neutral = model.vertices(result.fit.identity);
+  result.coarse = model.vertices(result.fit.identity, result.fit.expression);
+}
+
+// Divides the estimated light out of the extracted colours, so that the mirror image of the lit half fits the
+// other half.
+void removeLight(const SphericalHarmonicsLight& light, const ImageF& normal_map, ImageF& colour) {
+  const Eigen::Vector3f from_front = light.shading(Eigen::Vector3f::UnitZ());
+  const Eigen::Vector3f floor = (kMinShading * from_front).cwiseMax(0.02F);
+  for (int y = 0; y < colour.height(); ++y) {
+    for (int x = 0; x < colour.width(); ++x) {
+      const Eigen::Vector3f normal = Eigen::Map<const Eigen::Vector3f>(normal_map.at(x, y));
+      if (normal.squaredNorm() < 0.25F) continue;  // outside the layout
+      Eigen::Map<Eigen::Vector3f> texel(colour.at(x, y));
+      texel = texel.cwiseQuotient(light.shading(normal).cwiseMax(floor)).cwiseMin(1.0F);
+    }
+  }
+}
+
+float smoothStep(float low, float high, float x) {
+  const float t = std::clamp((x - low) / (high - low), 0.0F, 1.0F);
+  return t * t * (3 - 2 * t);
+}
+
+// How much a texel of the photo, its light removed, looks like skin of this albedo, in [0, 1].
+float skinLikelihood(const Eigen::Vector3f& colour, const Eigen::Vector3f& albedo) {
+  constexpr float kLightnessSigma = 0.45F, kHueSigma = 0.2F;  // natural logarithm of linear RGB
+  const Eigen::Array3f ratio = (colour.array().max(1e-3F) / albedo.array().max(1e-3F)).log();
+  const float lightness = ratio.mean();
+  const float hue2 = (ratio - lightness).square().sum();
+  return std::exp(
+      -0.5F * (lightness * lightness / (kLightnessSigma * kLightnessSigma) + hue2 / (kHueSigma * kHueSigma)));
+}
+
+// The head's outline is never exact: background and clothes lie on its rim. Neck and ears count as seen only
+// where they look like skin; elsewhere green and blue, which neither skin nor hair has, do not.
+void distrustBackground(const MorphableModel& model, const Fragments& layout, const ImageF& albedo_map,
+                        ExtractedTexture& extracted) {
+  std::vector<bool> is_bare(model.region_names.size(), false);
+  for (std::size_t r = 0; r < is_bare.size(); ++r) {
+    is_bare[r] = model.region_names[r] == "neck" || model.region_names[r].rfind("ear_", 0) == 0;
+  }
+  for (int y = 0; y < layout.height; ++y) {
+    for (int x = 0; x < layout.width; ++x) {
+      const int f = layout.triangle(x, y);
+      if (f < 0) continue;
+      const Eigen::Vector3f colour = Eigen::Map<const Eigen::Vector3f>(extracted.colour.at(x, y));
+      float trust =
+          1 - smoothStep(0.05F, 0.3F, std::log((colour.tail<2>().maxCoeff() + 0.02F) / (colour[0] + 0.02F)));
+      if (!model.region.empty() && is_bare[model.region[model.triangles(f, 0)]]) {
+        trust = skinLikelihood(colour, Eigen::Map<const Eigen::Vector3f>(albedo_map.at(x, y)));
+      }
+      *extracted.visibility.at(x, y) *= trust;
+    }
+  }
+}
+
+// Eyes, teeth and mouth: what the photo shows of them over the model's own colours, because skin's tone is
+// not theirs.
+void paintOtherMaterials(const MorphableModel& model, const Fragments& layout, const ImageF& albedo_map,
+                         const ExtractedTexture& extracted, ImageF& texture) {
+  if (model.triangle_material.empty()) return;
+  std::vector<bool> is_skin;
+  for (const std::string& name : model.material_names) is_skin.push_back(name == "skin");
+  for (int y = 0; y < layout.height; ++y) {
+    for (int x = 0; x < layout.width; ++x) {
+      const int f = layout.triangle(x, y);
+      if (f < 0 || is_skin[model.triangle_material[f]]) continue;
+      const float seen = *extracted.visibility.at(x, y);
+      for (int c = 0; c < 3; ++c) {
+        texture.at(x, y)[c] = seen * extracted.colour.at(x, y)[c] + (1 - seen) * albedo_map.at(x, y)[c];
+      }
+    }
+  }
+}
+
+void makeMaps(const MorphableModel& model, const Photo& photo, const ReconstructOptions& options,
+              Reconstruction& result) {
+  const Mesh coarse = model.mesh(result.coarse);
+  const Fragments layout = rasterizeUv(coarse, options.texture_size_px);
+  const Points3 normals = vertexNormals(result.coarse, model.triangles);
+  result.normal_map = attributesInUv(coarse, layout, normals);
+  result.position_map = attributesInUv(coarse, layout, result.coarse);
+  result.albedo_map = attributesInUv(coarse, layout, result.appearance.vertex_albedo);
+  Image8 coverage(layout.width, layout.height, 1);
+  for (int y = 0; y < layout.height; ++y) {
+    for (int x = 0; x < layout.width; ++x) {
+      if (layout.triangle(x, y) < 0) continue;
+      *coverage.at(x, y) = 255;
+      Eigen::Map<Eigen::Vector3f>(result.normal_map.at(x, y)).normalize();
+    }
+  }
+  Image8 padded = coverage;
+  dilateSeams(result.albedo_map, padded, kSeamTexels);
+
+  ExtractedTexture extracted =
+      extractTexture(coarse, result.fit.camera, photo.pixels, options.texture_size_px);
+  removeLight(result.appearance.light, result.normal_map, extracted.colour);
+  distrustBackground(model, layout, result.albedo_map, extracted);
+  result.texture_map = completeTexture(coarse, extracted, model.symmetry, result.albedo_map);
+  paintOtherMaterials(model, layout, result.albedo_map, extracted, result.texture_map);
+  padded = coverage;
+  dilateSeams(result.texture_map, padded, kSeamTexels);
+  result.visibility_map = std::move(extracted.visibility);
+}
+
+}  // namespace
+
+Photo readPhotoFile(const std::filesystem::path& path) {
+  Photo photo;
+  photo.path = path;
+  photo.pixels = readPhoto(path);
+  photo.sha256 = sha256(readBytes(path));
+  return photo;
+}
+
+std::vector<DetectedFace> FaceFinder::find(const Photo& photo) const {
+  const DetectOptions options;
+  std::vector<DetectedFace> faces = detector_.detect(photo.pixels, regressor_, options);
+  if (faces.empty()) {
+    fail(ErrorKind::kNoFace, photo.path.string(), ": no face found (at least ", options.min_face_px,
+         " pixels are needed); give a photo where it is larger, or its 68 points with --landmarks FILE.pts");
+  }
+  return faces;
+}
+
+FitLandmarks landmarksForFit(const MorphableModel& model, const FacePrediction& prediction) {
+  FitLandmarks landmarks{prediction.ibug68, {}};
+  if (model.dense.size() > 0 && model.dense.size() == prediction.dense.size())
+    landmarks.dense = prediction.dense;
+  return landmarks;
+}
+
+Reconstruction reconstruct(const MorphableModel& model, const Photo& photo, const FitLandmarks& landmarks,
+                           const ReconstructOptions& options) {
+  Reconstruction result;
+  result.landmarks = landmarks;
+  if (options.stop_after == StopAfter::kDetect) return result;
+
+  runStage(result, options, "fit landmarks", 0.25,
+           [&](StageReport& report) { fitFace(model, photo, options, result, report); });
+  runStage(result, options, "estimate light and albedo", 0.4, [&](StageReport& report) {
+    result.appearance = estimateAppearance(model, result.coarse, result.fit.camera, photo.pixels);
+    report.iterations = result.appearance.iterations;
+    if (result.appearance.num_pixels == 0) {
+      result.warnings.push_back(
+          "no unclipped skin was seen, so light and skin colour are the model's average");
+    }
+  });
+  if (options.stop_after == StopAfter::kFit) return result;
+
+  if (model.uv.rows() == 0) {
+    result.warnings.push_back("model " + model.id +
+                              " has no texture coordinates: no texture maps are written");
+    return result;
+  }
+  runStage(result, options, "make texture", 0.5,
+           [&](StageReport&) { makeMaps(model, photo, options, result); });
+  return result;
+}
+
+}  // namespace facet

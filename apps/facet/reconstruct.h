@@ -1,0 +1,85 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/image.h"
+#include "core/morphable_model.h"
+#include "fitting/appearance.h"
+#include "fitting/face_detector.h"
+#include "fitting/landmark_fit.h"
+#include "render/uv_maps.h"
+
+namespace facet {
+
+enum class StopAfter { kDetect, kFit, kTexture };
+
+struct ReconstructOptions {
+  StopAfter stop_after = StopAfter::kTexture;
+  int texture_size_px = 1024;  // side of the UV maps
+  double focal_px = 0;         // > 0: known focal length, in pixels of the photo
+  unsigned seed = 0;           // recorded; no stage so far draws at random
+  // Called when a stage starts, with the part of the whole that is done in [0, 1].
+  std::function<void(const std::string& stage, double done)> on_stage = nullptr;
+  std::function<void(const FitIteration&)> on_iteration = nullptr;
+};
+
+// A photo and where it came from.
+struct Photo {
+  std::filesystem::path path;
+  std::string sha256;  // of the file
+  Image8 pixels;       // sRGB RGB, upright
+};
+
+// One stage of the reconstruction, as fit.json reports it.
+struct StageReport {
+  std::string name;
+  double seconds = 0;
+  int iterations = 0;
+  double residual_px = 0;  // root mean square landmark error after the stage; 0 where it does not change
+};
+
+// Everything known about one face of one photo; later stages' parts are empty if the work stopped before
+// them.
+struct Reconstruction {
+  FitLandmarks landmarks;  // detected, or read from the user's file
+  FitResult fit;
+  Points3 neutral, coarse;  // V×3 mm, model frame: identity only; with expression
+  Appearance appearance;
+  ImageF albedo_map;      // size×size×3 linear: the model's albedo
+  ImageF texture_map;     // size×size×3 linear: the photo without its light, completed
+  ImageF normal_map;      // size×size×3 unit normals of the coarse mesh, model frame
+  ImageF position_map;    // size×size×3 mm, model frame, coarse mesh
+  ImageF visibility_map;  // size×size×1 in [0, 1]
+  std::vector<StageReport> stages;
+  std::vector<std::string> warnings;
+};
+
+Photo readPhotoFile(const std::filesystem::path& path);
+
+// Detection on one photo, or the landmarks of a .pts file; a DetectedFace without a dense set in the latter
+// case.
+class FaceFinder {
+ public:
+  FaceFinder() : regressor_(), detector_() {}
+  // Largest first. Error(kNoFace) when there is none, naming the photo.
+  std::vector<DetectedFace> find(const Photo& photo) const;
+
+ private:
+  LandmarkRegressor regressor_;
+  FaceDetector detector_;
+};
+
+// Landmarks of one face as the fit takes them: the dense set only if the model knows that set.
+FitLandmarks landmarksForFit(const MorphableModel& model, const FacePrediction& prediction);
+
+// The pipeline from landmarks on: fit, light and albedo, texture. Error(kNotConverged) when the fit gives
+// nothing usable.
+Reconstruction reconstruct(const MorphableModel& model, const Photo& photo, const FitLandmarks& landmarks,
+                           const ReconstructOptions& options = {});
+
+}  // namespace facet

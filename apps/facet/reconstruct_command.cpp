@@ -1,0 +1,237 @@
+// facet reconstruct PHOTO… -o DIR
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "apps/facet/command.h"
+#include "apps/facet/interrupt.h"
+#include "apps/facet/output_folder.h"
+#include "apps/facet/photo_list.h"
+#include "apps/facet/reconstruct.h"
+#include "apps/facet/result_files.h"
+#include "core/error.h"
+#include "core/io/landmark_io.h"
+
+namespace fs = std::filesystem;
+
+namespace facet {
+namespace {
+
+using nlohmann::json;
+
+struct Arguments {
+  std::vector<std::string> photos;
+  std::string output, model = "builtin", landmarks;
+  std::string stop_after = "texture";
+  int texture_size_px = 1024;
+  double focal_px = 0;
+  unsigned seed = 0;
+  bool batch = false, all_faces = false, force = false;
+};
+
+StopAfter stopAfter(const std::string& name) {
+  return name == "detect" ? StopAfter::kDetect : name == "fit" ? StopAfter::kFit : StopAfter::kTexture;
+}
+
+std::string fixed(double value, int digits) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+// Everything that does not change from photo to photo.
+class Work {
+ public:
+  Work(const Arguments& arguments, Session& session)
+      : arguments_(arguments), session_(session), model_(loadNamedModel(arguments.model, session)) {
+    if (model_.landmarks68.size() == 0) {
+      fail(ErrorKind::kModel, arguments.model,
+           ": the model has no iBUG-68 landmarks, so it cannot be fitted to a photo");
+    }
+    if (arguments.landmarks.empty()) finder_.emplace();
+  }
+
+  // Reconstructs the face, or all faces, of one photo into a folder; returns what --json prints of it.
+  json run(const fs::path& photo_path, const fs::path& target) {
+    const auto start = std::chrono::steady_clock::now();
+    const std::string item = photo_path.filename().string();
+    session_.console.progress(item, "read photo", 0.0);
+    const Photo photo = readPhotoFile(photo_path);
+    OutputFolder output(target, arguments_.force);
+    throwIfInterrupted();
+
+    const auto detect_start = std::chrono::steady_clock::now();
+    std::vector<FitLandmarks> faces;
+    StageReport detection{"detect"};
+    if (finder_) {
+      session_.console.progress(item, "detect face", 0.05);
+      const std::vector<DetectedFace> found = finder_->find(photo);
+      for (const DetectedFace& face : found) faces.push_back(landmarksForFit(model_, face.prediction));
+      throwIfInterrupted();
+    } else {
+      faces.push_back({readPts(arguments_.landmarks), {}, /*jaw_is_outline=*/true});
+    }
+    detection.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - detect_start).count();
+    std::vector<std::string> warnings;
+    if (faces.size() > 1 && !arguments_.all_faces) {
+      warnings.push_back(std::to_string(faces.size()) +
+                         " faces found, the largest is taken; --all-faces takes all of them");
+      session_.console.warn(photo_path.string() + ": " + warnings.back());
+      faces.resize(1);
+    }
+
+    json summary = {{"photo", photo_path.string()}, {"output", target.string()}, {"faces", json::array()}};
+    for (std::size_t i = 0; i < faces.size(); ++i) {
+      const std::string name = faces.size() > 1 ? item + ", face " + std::to_string(i) : item;
+      ReconstructOptions options;
+      options.stop_after = stopAfter(arguments_.stop_after);
+      options.texture_size_px = arguments_.texture_size_px;
+      options.focal_px = arguments_.focal_px;
+      options.seed = arguments_.seed;
+      const auto overall = [&](double done) {
+        return (static_cast<double>(i) + done) / static_cast<double>(faces.size());
+      };
+      options.on_stage = [&](const std::string& stage, double done) {
+        session_.console.progress(name, stage, overall(done));
+      };
+      Reconstruction result = reconstruct(model_, photo, faces[i], options);
+      result.stages.insert(result.stages.begin(), detection);
+      result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
+
+      session_.console.progress(name, "write files", overall(0.6));
+      const fs::path part = arguments_.all_faces ? "face" + std::to_string(i) : "";
+      fs::create_directories(output.temporary() / part);
+      writeResult(output.temporary() / part, model_, photo, result, arguments_.seed,
+                  [](double) { throwIfInterrupted(); });
+      for (const std::string& warning : result.fit.warnings) session_.console.warn(item + ": " + warning);
+      summary["faces"].push_back({{"fit", (target / part / "fit.json").string()},
+                                  {"residual_px", jsonNumber(result.fit.residual_px)},
+                                  {"warnings", result.warnings}});
+      for (const StageReport& stage : result.stages) {
+        session_.console.detail(
+            name + ": " + stage.name + " " + fixed(1000 * stage.seconds, 0) + " ms" +
+            (stage.residual_px > 0 ? ", residual " + fixed(stage.residual_px, 2) + " px" : ""));
+      }
+    }
+    throwIfInterrupted();
+    output.commit();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    summary["seconds"] = jsonNumber(seconds);
+    session_.console.say(photo_path.string() + " -> " + target.string() + " (" + fixed(seconds, 1) + " s)");
+    return summary;
+  }
+
+ private:
+  const Arguments& arguments_;
+  Session& session_;
+  MorphableModel model_;
+  std::optional<FaceFinder> finder_;
+};
+
+int runOne(const Arguments& arguments, Session& session) {
+  if (arguments.photos.size() > 1) {
+    fail(ErrorKind::kUsage, arguments.photos.size(),
+         " photos given: with --batch each becomes a face of its own in ", arguments.output,
+         "/<photo name>; several photos of one person cannot be combined yet");
+  }
+  Work work(arguments, session);
+  const json summary = work.run(arguments.photos.front(), arguments.output);
+  if (session.json) std::cout << summary.dump(1) << '\n';
+  return 0;
+}
+
+// Goes on after a bad photo, reports it at the end, and ends with the first failure's exit code.
+int runBatch(const Arguments& arguments, Session& session) {
+  const std::vector<fs::path> photos = listPhotos(arguments.photos);
+  std::map<std::string, fs::path> photo_by_stem;
+  for (const fs::path& photo : photos) {
+    const auto [other, is_new] = photo_by_stem.emplace(photo.stem().string(), photo);
+    if (!is_new) {
+      fail(ErrorKind::kUsage, photo.string(), " and ", other->second.string(), " would both be written to ",
+           arguments.output, "/", photo.stem().string(), "; rename one of them");
+    }
+  }
+  Work work(arguments, session);
+  json results = json::array();
+  std::vector<std::string> failures;
+  int exit_code = 0;
+  for (const fs::path& photo : photos) {
+    ErrorKind kind = ErrorKind::kRuntime;
+    std::string message;
+    try {
+      results.push_back(work.run(photo, fs::path(arguments.output) / photo.stem()));
+      continue;
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kInterrupted) throw;
+      kind = error.kind();
+      message = error.what();
+    } catch (const std::exception& error) {
+      message = photo.string() + ": " + error.what();
+    }
+    if (exit_code == 0) exit_code = static_cast<int>(kind);
+    session.console.error(message);
+    failures.push_back(message);
+    results.push_back({{"photo", photo.string()}, {"error", message}, {"exit_code", static_cast<int>(kind)}});
+  }
+  session.console.endProgress();
+  session.console.say(std::to_string(photos.size() - failures.size()) + " of " +
+                      std::to_string(photos.size()) + " photos reconstructed");
+  for (const std::string& message : failures) session.console.say("failed: " + message);
+  if (session.json) std::cout << results.dump(1) << '\n';
+  return exit_code;
+}
+
+}  // namespace
+
+void addReconstruct(CLI::App& app, Session& session) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* verb = app.add_subcommand("reconstruct", "A photo in, a textured 3D face out");
+  verb->fallthrough();
+  verb->add_option("PHOTO", arguments->photos, "the photo; with --batch photos and folders of photos")
+      ->required();
+  verb->add_option("-o,--output", arguments->output, "result folder; appears whole or not at all")
+      ->required();
+  verb->add_option("--model", arguments->model, "builtin, an imported model's name, or a model file")
+      ->envname(environmentName("model"))
+      ->capture_default_str();
+  verb->add_option("--landmarks", arguments->landmarks, "68 points (.pts) in place of the detector");
+  verb->add_option("--texture-size", arguments->texture_size_px, "side of the texture maps, pixels")
+      ->check(CLI::Range(64, 8192))
+      ->envname(environmentName("texture-size"))
+      ->capture_default_str();
+  verb->add_option("--stop-after", arguments->stop_after, "last stage: detect, fit or texture")
+      ->check(CLI::IsMember({"detect", "fit", "texture"}))
+      ->envname(environmentName("stop-after"))
+      ->capture_default_str();
+  verb->add_option("--focal-px", arguments->focal_px,
+                   "known focal length, pixels of the photo; 0 = estimate it")
+      ->check(CLI::Range(0.0, 1e6))
+      ->envname(environmentName("focal-px"));
+  verb->add_option("--seed", arguments->seed, "seed of everything random")->envname(environmentName("seed"));
+  verb->add_flag("--all-faces", arguments->all_faces, "every face, into DIR/face0, DIR/face1, … by size");
+  verb->add_flag("--batch", arguments->batch, "each photo a face of its own, in DIR/<photo name>");
+  verb->add_flag("--force", arguments->force, "replace an earlier result in the output folder");
+  verb->footer(R"(Examples:
+  facet reconstruct portrait.jpg -o portrait
+  facet reconstruct portrait.jpg -o portrait --force --texture-size 2048
+  facet reconstruct face.png -o out --landmarks face.pts
+  facet reconstruct photos/ -o faces --batch)");
+  verb->callback([&session, arguments] {
+    session.run = [&session, arguments] {
+      if (arguments->batch && !arguments->landmarks.empty()) {
+        fail(ErrorKind::kUsage, "--landmarks belongs to one photo; it cannot be used with --batch");
+      }
+      if (arguments->all_faces && !arguments->landmarks.empty()) {
+        fail(ErrorKind::kUsage, "--landmarks marks one face; it cannot be used with --all-faces");
+      }
+      return arguments->batch ? runBatch(*arguments, session) : runOne(*arguments, session);
+    };
+  });
+}
+
+}  // namespace facet

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace facet::test {
+
+struct RunOptions {
+  std::map<std::string, std::string> environment;  // added to the test's own
+  std::optional<long> file_size_limit;             // bytes; larger writes fail as on a full disk
+  // SIGINT is sent as soon as this folder has an entry whose name contains ".tmp-".
+  std::optional<std::filesystem::path> interrupt_when_working_in;
+};
+
+struct RunResult {
+  int exit_code = -1;  // 128 + signal if a signal ended it
+  std::string out, err;
+};
+
+// Runs any program and waits for it.
+RunResult runProgram(const std::string& program, const std::vector<std::string>& arguments,
+                     const RunOptions& options = {});
+// Runs facet of this build.
+RunResult runFacet(const std::vector<std::string>& arguments, const RunOptions& options = {});
+
+// A portrait of the built-in model on a plain background, and where its 68 landmarks are.
+struct Portrait {
+  std::filesystem::path photo, landmarks;
+};
+// Writes portrait.png (480×480) and portrait.pts into the folder.
+Portrait writePortrait(const std::filesystem::path& folder);
+
+// Sorted paths of all files below a folder, relative to it.
+std::vector<std::string> filesBelow(const std::filesystem::path& folder);
+
+}  // namespace facet::test
