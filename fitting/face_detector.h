@@ -8,7 +8,8 @@
 
 namespace facet {
 
-// A detected face: its landmarks and how much the landmark network believes in it.
+// A detected face: its landmarks and how far it is to be believed: the confidence of the landmark network,
+// lowered where the network is not sure of the landmarks.
 struct DetectedFace {
   FacePrediction prediction;
   float confidence = 0;  // [0, 1]
@@ -16,7 +17,7 @@ struct DetectedFace {
 
 struct DetectOptions {
   int min_face_px = 24;         // smaller faces are not reported
-  float min_confidence = 0.5F;  // of the landmark network; removes the cascades' false alarms
+  float min_confidence = 0.5F;  // of a face; removes the cascades' false alarms
   int max_side_px = 768;        // candidates are searched in a copy scaled down to this side
 };
 
