@@ -33,11 +33,11 @@ JawContour::JawContour(const MorphableModel& model) : model_(model) {
   }
   std::vector<std::int32_t> corners;
   for (int f = 0; f < model.triangles.rows(); ++f) {
-    if (!model.triangle_material.empty() && model.triangle_material[f] != 0) continue;  // skin only, no teeth
     const Eigen::RowVector3i corner = model.triangles.row(f);
     if (band_index[corner[0]] < 0 || band_index[corner[1]] < 0 || band_index[corner[2]] < 0) continue;
     for (int k = 0; k < 3; ++k) corners.push_back(band_index[corner[k]]);
   }
+  require(!corners.empty(), "JawContour: model ", model.id, " has no surface around its jaw landmarks; is its unit mm?");
   triangles_ = Eigen::Map<const Triangles>(corners.data(), static_cast<Eigen::Index>(corners.size() / 3), 3);
   for (int i = 0; i < kNumJawLandmarks; ++i) {
     float nearest = std::numeric_limits<float>::max();

@@ -171,6 +171,8 @@ void checkLandmarks(const MorphableModel& model, const FitLandmarks& landmarks) 
     require(set.sigma_px.size() == 0 || set.sigma_px.minCoeff() > 0, "fitLandmarks: sigmas of the ", name,
             " landmarks must be > 0");
   };
+  require(model.numIdentity() > 0 && model.numExpression() > 0, "fitLandmarks: model ", model.id, " has ",
+          model.numIdentity(), " identity and ", model.numExpression(), " expression modes; a fit needs both");
   checkSet(landmarks.ibug68, model.landmarks68, "iBUG");
   checkSet(landmarks.dense, model.dense, "dense");
   require(landmarks.ibug68.size() + landmarks.dense.size() >= 6,

@@ -30,13 +30,14 @@ struct SynthResult {
   double seconds = 0;
 };
 
-// Writes shard_00000.images (raw uint8 N×S×S×3, sRGB) and shard_00000.npz, and so on:
-//   landmarks  float32 N×(68+D)×2   pixels, x right, y down; the centre of the first pixel is (0.5, 0.5)
-//   visible    uint8 N×(68+D)       1 = in the image and not hidden by the head itself, hair, glasses or
-//   anything else has_face   uint8 N              0: background, animal, back of a head, or a face mostly
-//   outside the image pose       float32 N×3          degrees: yaw (+: towards the subject's left, right in
-//   the image), pitch (+: down),
-//                                   roll (+: clockwise in the image)
+// Writes shard_00000.images (raw uint8 N×S×S×3, sRGB) and shard_00000.npz, and so on. Arrays of the .npz:
+// clang-format off
+//   landmarks  float32 N×(68+D)×2  pixels, x right, y down; the centre of the first pixel is (0.5, 0.5)
+//   visible    uint8 N×(68+D)      1 = in the image and not hidden by the head itself, hair, glasses or anything else
+//   has_face   uint8 N             0: background, animal, back of a head, or a face mostly outside the image
+//   pose       float32 N×3         degrees: yaw (+: towards the subject's left, right in the image), pitch (+: down),
+//                                  roll (+: clockwise in the image)
+// clang-format on
 // The first 68 landmarks lie where iBUG's annotators would click (brows in the middle of the painted hair,
 // which sits higher or lower from person to person; 31 and 35 at the ends of the nostril wings), except that
 // the jaw line does not slide to the visible outline when the head turns. The model's dense set follows:

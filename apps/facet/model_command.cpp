@@ -143,10 +143,9 @@ void addModel(CLI::App& app, Session& session) {
   import->callback([&session, arguments] {
     session.run = [&session, arguments] {
       return importModel(session, arguments->kind, arguments->source, arguments->output, arguments->force);
-};
-}  // namespace facet
-);
-import->fallthrough();
+    };
+  });
+  import->fallthrough();
 }
 
 }  // namespace facet

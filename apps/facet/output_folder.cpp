@@ -18,19 +18,24 @@ namespace fs = std::filesystem;
 namespace facet {
 namespace {
 
-// What a result folder may hold at its top; face0, face1, … are results of their own.
-bool isPartOfResult(const std::string& name) {
-  static const std::set<std::string> kNames = {"fit.json", "fit.npz", "face.glb", "mesh",
-                                               "maps",     "image",   "views"};
-  return kNames.count(name) > 0 ||
-         (name.rfind("face", 0) == 0 && name.find_first_not_of("0123456789", 4) == std::string::npos);
+// The files that a result consists of; "face3/" and the like are results of their own within one.
+bool isPartOfResult(const fs::path& relative) {
+  static const std::set<std::string> kFiles = {
+      "fit.json",          "fit.npz",           "face.glb",         "mesh/neutral.obj",    "mesh/neutral.mtl",
+      "mesh/coarse.obj",   "mesh/coarse.mtl",   "maps/albedo.png",  "maps/texture.png",    "maps/normal.png",
+      "maps/position.exr", "image/overlay.png", "image/pncc.png",   "image/normal.png",    "image/mask.png",
+      "image/depth.exr",   "maps/visibility.png", "image/landmarks.png"};
+  const std::string top = relative.begin()->string();
+  const bool is_face = top.size() > 4 && top.rfind("face", 0) == 0 &&
+                       top.find_first_not_of("0123456789", 4) == std::string::npos;
+  return kFiles.count((is_face ? relative.lexically_relative(top) : relative).generic_string()) > 0;
 }
 
-// The first entry that facet did not write, or nothing.
+// The first file below the folder that facet did not write, or nothing.
 std::string foreignEntry(const fs::path& folder) {
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (!isPartOfResult(name)) return name;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+    const fs::path relative = entry.path().lexically_relative(folder);
+    if (!entry.is_directory() && !isPartOfResult(relative)) return relative.generic_string();
   }
   return {};
 }

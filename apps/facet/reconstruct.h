@@ -61,8 +61,7 @@ struct Reconstruction {
 
 Photo readPhotoFile(const std::filesystem::path& path);
 
-// Detection on one photo, or the landmarks of a .pts file; a DetectedFace without a dense set in the latter
-// case.
+// Detection on one photo, with the networks loaded once.
 class FaceFinder {
  public:
   FaceFinder() : regressor_(), detector_() {}

@@ -101,6 +101,7 @@ class Work {
       };
       Reconstruction result = reconstruct(model_, photo, faces[i], options);
       result.stages.insert(result.stages.begin(), detection);
+      for (const std::string& warning : result.warnings) session_.console.warn(item + ": " + warning);
       result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
 
       session_.console.progress(name, "write files", overall(0.6));
@@ -108,7 +109,6 @@ class Work {
       fs::create_directories(output.temporary() / part);
       writeResult(output.temporary() / part, model_, photo, result, arguments_.seed,
                   [](double) { throwIfInterrupted(); });
-      for (const std::string& warning : result.fit.warnings) session_.console.warn(item + ": " + warning);
       summary["faces"].push_back({{"fit", (target / part / "fit.json").string()},
                                   {"residual_px", jsonNumber(result.fit.residual_px)},
                                   {"warnings", result.warnings}});

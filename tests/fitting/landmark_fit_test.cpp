@@ -173,6 +173,9 @@ TEST_CASE("fitLandmarks: wrong arguments are named") {
   landmarks.ibug68.positions_px = Points2::Constant(68, 2, NAN);
   CHECK_THROWS_WITH_AS(fitLandmarks(model, landmarks, 640, 480), doctest::Contains("not finite"),
                        std::invalid_argument);
+  const MorphableModel stiff = makeSyntheticModel(0, 10, 0);
+  CHECK_THROWS_WITH_AS(fitLandmarks(stiff, landmarks, 640, 480), doctest::Contains("0 expression modes"),
+                       std::invalid_argument);
   FitOptions options;
   options.outlier_sigmas = -1;
   CHECK_THROWS_WITH_AS(options.check(), doctest::Contains("outlier_sigmas = -1"), std::invalid_argument);
