@@ -21,6 +21,8 @@ using Clock = std::chrono::steady_clock;
 
 // Sigma of a landmark without one, as a fraction of the face's size in the image: a good detector's error.
 constexpr double kDefaultRelativeSigma = 0.015;
+// Hand-picked brow points lie on the hair, which sits up to a centimetre below a model's own brow points.
+constexpr double kBrowSigmaFactor = 3;
 // A known focal length is kept this tightly (relative).
 constexpr double kKnownFocalSigma = 1e-3;
 // Closer than 0.1 m no camera sees a whole face in focus.
@@ -172,7 +174,8 @@ void checkLandmarks(const MorphableModel& model, const FitLandmarks& landmarks) 
             " landmarks must be > 0");
   };
   require(model.numIdentity() > 0 && model.numExpression() > 0, "fitLandmarks: model ", model.id, " has ",
-          model.numIdentity(), " identity and ", model.numExpression(), " expression modes; a fit needs both");
+          model.numIdentity(), " identity and ", model.numExpression(),
+          " expression modes; a fit needs both");
   checkSet(landmarks.ibug68, model.landmarks68, "iBUG");
   checkSet(landmarks.dense, model.dense, "dense");
   require(landmarks.ibug68.size() + landmarks.dense.size() >= 6,
@@ -226,6 +229,9 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
                                       : std::max(0.5, kDefaultRelativeSigma * face_px);
   std::vector<Observation> observations;
   addObservations(model, model.landmarks68, landmarks.ibug68, default_sigma_px, observations);
+  if (landmarks.ibug68.size() > 0 && landmarks.ibug68.sigma_px.size() == 0) {
+    for (int i = 17; i <= 26; ++i) observations[i].sigma_px *= kBrowSigmaFactor;
+  }
   addObservations(model, model.dense, landmarks.dense, default_sigma_px, observations);
 
   State state;
@@ -296,7 +302,7 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
     solver_options.linear_solver_type = ceres::DENSE_NORMAL_CHOLESKY;
     solver_options.max_num_iterations = options.max_iterations;
     solver_options.function_tolerance =
-        1e-4;  // cost is in squared sigmas: further digits are below the noise
+        1e-4;                        // cost is in squared sigmas: further digits are below the noise
     solver_options.num_threads = 1;  // a few milliseconds of work: waking a second thread costs as much
     solver_options.logging_type = ceres::SILENT;
     std::unique_ptr<IterationReporter> reporter;

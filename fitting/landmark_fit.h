@@ -24,10 +24,10 @@ struct FitIteration {
 //   minimise  w sum_i rho(|project(S(a, e)_i) - x_i|² / sigma_i²) + |a|² + |e / s|² + camera prior
 // Wood et al., "3D Face Reconstruction with Dense Landmarks", ECCV 2022.
 struct FitOptions {
-  int max_iterations = 25;        // of the solver, per stage
-  int contour_rounds = 2;         // times the sliding jaw landmarks are re-assigned
-  double landmark_weight = 0.05;  // w; a network's errors at neighbouring landmarks move together: hundreds
-                                  // of points count like some twenty independent ones
+  int max_iterations = 25;         // of the solver, per stage
+  int contour_rounds = 2;          // times the sliding jaw landmarks are re-assigned
+  double landmark_weight = 0.05;   // w; a network's errors at neighbouring landmarks move together: hundreds
+                                   // of points count like some twenty independent ones
   double identity_weight = 1.0;    // prior, per squared standard deviation; 0 = no prior
   double expression_sigma = 0.35;  // spread of a blendshape weight around 0; PCA expressions have 1
   double landmark_sigma_px = 0;    // sigma of points that bring none; 0 = 1.5 % of the face's size

@@ -20,11 +20,24 @@ namespace {
 
 // The files that a result consists of; "face3/" and the like are results of their own within one.
 bool isPartOfResult(const fs::path& relative) {
-  static const std::set<std::string> kFiles = {
-      "fit.json",          "fit.npz",           "face.glb",         "mesh/neutral.obj",    "mesh/neutral.mtl",
-      "mesh/coarse.obj",   "mesh/coarse.mtl",   "maps/albedo.png",  "maps/texture.png",    "maps/normal.png",
-      "maps/position.exr", "image/overlay.png", "image/pncc.png",   "image/normal.png",    "image/mask.png",
-      "image/depth.exr",   "maps/visibility.png", "image/landmarks.png"};
+  static const std::set<std::string> kFiles = {"fit.json",
+                                               "fit.npz",
+                                               "face.glb",
+                                               "mesh/neutral.obj",
+                                               "mesh/neutral.mtl",
+                                               "mesh/coarse.obj",
+                                               "mesh/coarse.mtl",
+                                               "maps/albedo.png",
+                                               "maps/texture.png",
+                                               "maps/normal.png",
+                                               "maps/position.exr",
+                                               "image/overlay.png",
+                                               "image/pncc.png",
+                                               "image/normal.png",
+                                               "image/mask.png",
+                                               "image/depth.exr",
+                                               "maps/visibility.png",
+                                               "image/landmarks.png"};
   const std::string top = relative.begin()->string();
   const bool is_face = top.size() > 4 && top.rfind("face", 0) == 0 &&
                        top.find_first_not_of("0123456789", 4) == std::string::npos;

@@ -16,6 +16,9 @@ namespace {
 // Light below this part of the mean shading is not divided out of the texture: it would only amplify noise.
 constexpr float kMinShading = 0.25F;
 constexpr int kSeamTexels = 8;
+// FitOptions::landmark_weight for 68 points alone: farther apart than the dense set, their errors are more
+// independent.
+constexpr double kIbugLandmarkWeight = 0.3;
 
 // Announces a stage, runs it, and notes how long it took.
 template <typename Work>
@@ -39,10 +42,14 @@ void fitFace(const MorphableModel& model, const Photo& photo, const ReconstructO
     if (options.on_iteration) options.on_iteration(state);
     return !interrupted();
   };
-  // The dense set holds fixed points of the surface. The 68 follow the conventions of hand annotation (brows lie on the
-  // hair, wherever it grows) and only serve models that do not know the dense set.
+  // The dense set holds fixed points of the surface. The 68 follow the conventions of hand annotation (brows
+  // lie on the hair, wherever it grows) and only serve models that do not know the dense set.
   FitLandmarks landmarks = result.landmarks;
-  if (landmarks.dense.size() > 0) landmarks.ibug68 = {};
+  if (landmarks.dense.size() > 0) {
+    landmarks.ibug68 = {};
+  } else {
+    fit.landmark_weight = kIbugLandmarkWeight;
+  }
   result.fit = fitLandmarks(model, landmarks, photo.pixels.width(), photo.pixels.height(), fit);
   throwIfInterrupted();
   if (!result.fit.isUsable()) {

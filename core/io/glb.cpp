@@ -211,8 +211,8 @@ bool sameImage(const Image8& a, const Image8& b) {
 }
 
 // Index of the material's texture. An image that an earlier material has too is stored once.
-int addTexture(const std::vector<GlbMaterial>& materials, std::size_t index, std::map<std::size_t, int>& textures,
-               GlbBuilder& glb) {
+int addTexture(const std::vector<GlbMaterial>& materials, std::size_t index,
+               std::map<std::size_t, int>& textures, GlbBuilder& glb) {
   const Image8& image = *materials[index].base_colour;
   for (const auto& [earlier, texture] : textures) {
     if (sameImage(*materials[earlier].base_colour, image)) return texture;
@@ -230,8 +230,8 @@ int addTexture(const std::vector<GlbMaterial>& materials, std::size_t index, std
   return textures[index] = glb.append("textures", {{"sampler", 0}, {"source", source}});
 }
 
-int addMaterial(const std::vector<GlbMaterial>& materials, std::size_t index, std::map<std::size_t, int>& textures,
-                GlbBuilder& glb) {
+int addMaterial(const std::vector<GlbMaterial>& materials, std::size_t index,
+                std::map<std::size_t, int>& textures, GlbBuilder& glb) {
   const GlbMaterial& material = materials[index];
   const Eigen::Vector3f& factor = material.base_colour_factor;
   Json surface = {{"baseColorFactor", {factor.x(), factor.y(), factor.z(), 1.0F}},
