@@ -6,6 +6,7 @@
 
 #include "apps/facet/command.h"
 #include "apps/facet/interrupt.h"
+#include "apps/facet/json_text.h"
 #include "apps/facet/output_folder.h"
 #include "apps/facet/photo_list.h"
 #include "apps/facet/reconstruct.h"
@@ -78,7 +79,7 @@ int detect(const Arguments& arguments, Session& session) {
     }
   }
   session.console.endProgress();
-  if (session.json) std::cout << results.dump(1) << '\n';
+  if (session.json) std::cout << jsonText(results);
   return exit_code;
 }
 

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "apps/facet/command.h"
+#include "apps/facet/json_text.h"
 #include "core/error.h"
 #include "core/io/model_io.h"
 #include "core/parallel.h"
@@ -61,7 +62,7 @@ int examine(Session& session) {
     return std::string("found");
   });
   if (session.json) {
-    std::cout << report.dump(1) << '\n';
+    std::cout << jsonText(report);
     return exit_code;
   }
   for (const auto& [name, value] : report.items()) {

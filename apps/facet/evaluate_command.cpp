@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "apps/facet/command.h"
+#include "apps/facet/json_text.h"
 #include "apps/facet/output_folder.h"
 #include "core/error.h"
 #include "core/io/files.h"
@@ -83,7 +84,12 @@ std::map<std::string, double> photoErrors(const std::vector<Point>& predicted, c
   for (const auto& [name, position] : hand_points.items()) {
     Point point;
     if (const auto index = index_by_name.find(name); index != index_by_name.end() && !index->is_null()) {
-      point = predicted.at(index->get<std::size_t>());
+      const auto landmark = index->get<std::size_t>();
+      if (landmark >= predicted.size()) {
+        fail(ErrorKind::kInput, "evaluate landmarks: the hand-picked points ask for landmark ", landmark,
+             " (", name, "), but iBUG has 0 to 67");
+      }
+      point = predicted[landmark];
     } else if (const auto pair = kLidPairs.find(name); pair != kLidPairs.end()) {
       point = (predicted[pair->second[0]] + predicted[pair->second[1]]) / 2;
     } else {
@@ -172,7 +178,7 @@ int evaluateLandmarks(const std::string& predicted_path, const std::string& hand
   for (const auto& [photo, reason] : failures.items())
     console.say("  " + photo + ": " + reason.get<std::string>());
   if (session.json) {
-    std::cout << json{{"photos", photos}, {"summary", summary}, {"failures", failures}}.dump(1) << '\n';
+    std::cout << jsonText(json{{"photos", photos}, {"summary", summary}, {"failures", failures}});
   }
   return 0;
 }
@@ -244,7 +250,6 @@ int evaluateScan(const ScanArguments& arguments, Session& session) {
   if (from_fit == (!arguments.mesh.empty() && !arguments.mesh_landmarks.empty())) {
     fail(ErrorKind::kUsage, "evaluate scan: give either --fit DIR or both --mesh and --mesh-landmarks");
   }
-  if (!arguments.output.empty()) prepareOutputFile(arguments.output, arguments.force);
   const Mesh mesh = readSurface(from_fit ? arguments.fit + "/mesh/neutral.obj" : arguments.mesh);
   const ScanLandmarks mesh_landmarks = from_fit ? embeddedLandmarks(arguments.fit + "/fit.json", mesh)
                                                 : readScanLandmarks(arguments.mesh_landmarks);
@@ -270,8 +275,11 @@ int evaluateScan(const ScanArguments& arguments, Session& session) {
   result["num_scan_points"] = error.num_scan_points;
   result["rotation"] = rotation;  // scan = scale rotation mesh + translation
   result["translation"] = {error.translation[0], error.translation[1], error.translation[2]};
-  if (session.json) std::cout << result.dump(1) << '\n';
-  if (!arguments.output.empty()) writeText(arguments.output, result.dump(1) + "\n");
+  if (session.json) std::cout << jsonText(result);
+  if (!arguments.output.empty()) {
+    prepareOutputFile(arguments.output, arguments.force);
+    writeText(arguments.output, jsonText(result));
+  }
   return 0;
 }
 

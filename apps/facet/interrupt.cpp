@@ -26,7 +26,7 @@ void catchInterrupts() {
 bool interrupted() { return signal_received != 0; }
 
 void throwIfInterrupted() {
-  if (interrupted()) fail(ErrorKind::kInterrupted, "interrupted; nothing was written");
+  if (interrupted()) fail(ErrorKind::kInterrupted, "interrupted; no unfinished result is left behind");
 }
 
 }  // namespace facet

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <memory>
 #include <new>
 #include <string>
@@ -67,7 +68,10 @@ int main(int argc, char** argv) {
     session.console.setVerbose(verbose);
     if (session.threads > 0) facet::setNumThreads(session.threads);
     facet::catchInterrupts();
-    return session.run();
+    const int exit_code = session.run();
+    if (!std::cout.flush())
+      facet::fail(facet::ErrorKind::kRuntime, "standard output: cannot be written; is the disk full?");
+    return exit_code;
   } catch (const CLI::ParseError& error) {
     return reportUsage(session, app, error);
   } catch (const facet::Error& error) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/facet/command.h"
+#include "apps/facet/json_text.h"
 #include "apps/facet/output_folder.h"
 #include "core/error.h"
 #include "core/io/model_io.h"
@@ -42,7 +43,7 @@ int listModels(Session& session) {
     models.push_back({{"name", entry.path().stem().string()}, {"path", entry.path().string()}});
   }
   if (session.json) {
-    std::cout << models.dump(1) << '\n';
+    std::cout << jsonText(models);
     return 0;
   }
   for (const json& model : models) {
@@ -54,7 +55,7 @@ int listModels(Session& session) {
 int showModel(Session& session, const std::string& name) {
   const MorphableModel model = loadNamedModel(name, session);
   if (session.json) {
-    std::cout << describe(model).dump(1) << '\n';
+    std::cout << jsonText(describe(model));
     return 0;
   }
   Console& console = session.console;
@@ -82,7 +83,7 @@ int importModel(Session& session, const std::string& kind, const fs::path& sourc
       output.parent_path() == userModelFolder() ? output.stem().string() : output.string();
   session.console.say("imported " + model.name + " to " + output.string() + "; use it with --model " + name);
   session.console.say("its licence: " + model.licence);
-  if (session.json) std::cout << json{{"name", name}, {"path", output.string()}}.dump(1) << '\n';
+  if (session.json) std::cout << jsonText(json{{"name", name}, {"path", output.string()}});
   return 0;
 }
 
@@ -130,22 +131,22 @@ void addModel(CLI::App& app, Session& session) {
   });
   info->fallthrough();
 
-  CLI::App* import = verb->add_subcommand("import", "Convert a model to facet's own file, once");
-  import->add_option("KIND", arguments->kind, "ict: ICT-FaceKit; facet: a model file of facet")
+  CLI::App* import_verb = verb->add_subcommand("import", "Convert a model to facet's own file, once");
+  import_verb->add_option("KIND", arguments->kind, "ict: ICT-FaceKit; facet: a model file of facet")
       ->required()
       ->check(CLI::IsMember({"ict", "facet"}));
-  import->add_option("PATH", arguments->source, "folder or file as published")->required();
-  import->add_option("-o,--output", arguments->output,
-                     "model file to write; default: among the models known by name");
-  import->add_flag("--force", arguments->force, "Overwrite the model file");
-  import->footer(
+  import_verb->add_option("PATH", arguments->source, "folder or file as published")->required();
+  import_verb->add_option("-o,--output", arguments->output,
+                          "model file to write; default: among the models known by name");
+  import_verb->add_flag("--force", arguments->force, "Overwrite the model file");
+  import_verb->footer(
       "Example:\n  facet model import ict ~/ICT-FaceKit && facet reconstruct me.jpg -o me --model ict");
-  import->callback([&session, arguments] {
+  import_verb->callback([&session, arguments] {
     session.run = [&session, arguments] {
       return importModel(session, arguments->kind, arguments->source, arguments->output, arguments->force);
     };
   });
-  import->fallthrough();
+  import_verb->fallthrough();
 }
 
 }  // namespace facet

@@ -9,6 +9,7 @@
 
 #include "apps/facet/command.h"
 #include "apps/facet/interrupt.h"
+#include "apps/facet/json_text.h"
 #include "apps/facet/output_folder.h"
 #include "apps/facet/photo_list.h"
 #include "apps/facet/reconstruct.h"
@@ -141,7 +142,7 @@ int runOne(const Arguments& arguments, Session& session) {
   }
   Work work(arguments, session);
   const json summary = work.run(arguments.photos.front(), arguments.output);
-  if (session.json) std::cout << summary.dump(1) << '\n';
+  if (session.json) std::cout << jsonText(summary);
   return 0;
 }
 
@@ -182,7 +183,7 @@ int runBatch(const Arguments& arguments, Session& session) {
   session.console.say(std::to_string(photos.size() - failures.size()) + " of " +
                       std::to_string(photos.size()) + " photos reconstructed");
   for (const std::string& message : failures) session.console.say("failed: " + message);
-  if (session.json) std::cout << results.dump(1) << '\n';
+  if (session.json) std::cout << jsonText(results);
   return exit_code;
 }
 

@@ -7,6 +7,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "apps/facet/interrupt.h"
+#include "apps/facet/json_text.h"
 #include "core/io/files.h"
 #include "core/io/glb.h"
 #include "core/io/image_io.h"
@@ -318,7 +319,7 @@ void writeResult(const std::filesystem::path& folder, const MorphableModel& mode
   next();
   writeNpz(folder / "fit.npz", fitArrays(model, photo, result), true);
   next();
-  writeText(folder / "fit.json", fitJson(model, photo, result, seed).dump(1) + "\n");
+  writeText(folder / "fit.json", jsonText(fitJson(model, photo, result, seed)));
 }
 
 }  // namespace facet

@@ -5,6 +5,7 @@
 
 #include "apps/facet/command.h"
 #include "apps/facet/interrupt.h"
+#include "apps/facet/json_text.h"
 #include "core/error.h"
 #include "synth/synth.h"
 
@@ -30,12 +31,10 @@ int synthesise(const SynthOptions& chosen, Session& session) {
   session.console.say(std::to_string(result.shards_written) + " shards written to " +
                       options.output.string() + ", " + std::to_string(result.shards_kept) + " kept");
   if (session.json) {
-    std::cout << nlohmann::json{{"output", options.output.string()},
-                                {"shards_written", result.shards_written},
-                                {"shards_kept", result.shards_kept},
-                                {"seconds", result.seconds}}
-                     .dump(1)
-              << '\n';
+    std::cout << jsonText(nlohmann::json{{"output", options.output.string()},
+                                         {"shards_written", result.shards_written},
+                                         {"shards_kept", result.shards_kept},
+                                         {"seconds", result.seconds}});
   }
   return 0;
 }

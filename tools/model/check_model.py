@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import sys
+import tempfile
 
 import numpy as np
 from scipy.optimize import lsq_linear
@@ -255,7 +256,7 @@ def scan_check(m, options):
     if len(points) > 9000:
         points = points[np.random.default_rng(5).permutation(len(points))[:9000]]
     coefficients, fitted, _ = fit_identity(m, tool, points, scan_l, seven, iterations=40, prior=0.0001)
-    folder = options.renders
+    folder = options.renders or tempfile.mkdtemp(prefix="facet-check-")
     skin = m.triangles[m.triangle_material == 0]
     mesh = os.path.join(folder, "lps_fit.obj")
     with open(mesh, "w") as file:
