@@ -20,7 +20,7 @@ using Basis = Eigen::MatrixXf;
 struct MorphableModel {
   std::string id;  // "facet-head", "ict-facekit-light", …
   std::string name;
-  std::string licence;   // printed whenever the model is used
+  std::string licence;   // shown by `facet model info`, with -v, and written into every result
   std::string source;    // where it comes from
   std::string topology;  // models of one topology share triangles, landmarks and UVs
 
