@@ -200,6 +200,7 @@ FaceImage makeFaceImage(const Assets& assets, const Subject& subject, int size_p
   FaceImage result;
   const bool negative = random.chance(negative_fraction);
   const float negative_kind = negative ? random.uniform() : 1.0F;
+  result.expression = Eigen::VectorXf::Zero(assets.model.numExpression());
   const int num_landmarks = kNumIbugLandmarks + assets.model.dense.size();
   if (negative_kind < 0.45F) {  // no person at all
     result.has_face = false;
@@ -221,7 +222,7 @@ FaceImage makeFaceImage(const Assets& assets, const Subject& subject, int size_p
   const bool off_centre = !back_of_head && negative_kind < 1.0F;
 
   // Person. A few pose like scans: bald, eyes closed, even light, a plain grey wall.
-  const bool as_scanned = random.chance(0.025F);
+  const bool as_scanned = random.chance(0.05F);
   // Pose: yaw mostly moderate with a tail to profile.
   const float yaw_kind = random.uniform();
   float yaw = yaw_kind < 0.52F   ? 14 * random.normal()
@@ -258,6 +259,7 @@ FaceImage makeFaceImage(const Assets& assets, const Subject& subject, int size_p
   const Expression expression =
       ExpressionMaker(assets.model, random)
           .make(as_scanned, head_rotation.transpose() * -camera_from_head.translation());
+  result.expression = expression.weights;
   Points3 head = poseHead(assets, subject, expression);
   const HeadGrid grid(head, assets.model.mean, assets.num_skin_vertices, {0, 45, 5});
 
@@ -319,6 +321,10 @@ FaceImage makeFaceImage(const Assets& assets, const Subject& subject, int size_p
   view.focal_px = render_px / side;
   view.cx_px = render_px / 2.0F - view.focal_px * centre.x();
   view.cy_px = render_px / 2.0F - view.focal_px * centre.y();
+  result.camera.width_px = result.camera.height_px = size_px;
+  result.camera.focal_px = view.focal_px / 2;  // rendered at twice the size
+  result.camera.principal_px = Eigen::Vector2f(view.cx_px, view.cy_px) / 2;
+  result.camera.camera_from_model = camera_from_head;
 
   const Lighting light = makeLighting(assets, random);
   ImageF background = makeBackground(assets, render_px, random);

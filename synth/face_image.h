@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "core/camera.h"
 #include "core/image.h"
 #include "synth/assets.h"
 #include "synth/subject.h"
@@ -15,10 +16,12 @@ struct FaceImage {
   std::vector<std::uint8_t> visible;  // 68+D
   bool has_face = true;
   Eigen::Vector3f pose_deg = Eigen::Vector3f::Zero();  // yaw, pitch, roll
+  Eigen::VectorXf expression;                          // E weights in [0, 1]
+  Camera camera;                                       // of the S×S image
 };
 
 // Pictures of a run of indices share a subject; picture `index` depends on (seed, index) only.
-constexpr int kImagesPerSubject = 4;
+constexpr int kImagesPerSubject = 2;
 
 FaceImage makeFaceImage(const Assets& assets, const Subject& subject, int size_px, std::uint64_t seed,
                         int index, float negative_fraction);

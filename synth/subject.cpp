@@ -151,11 +151,12 @@ float Subject::hairline(float hairline_mm, const Eigen::Vector3f& position) cons
 Subject makeSubject(const Assets& assets, Random& random) {
   Subject subject;
   const MorphableModel& model = assets.model;
-  Eigen::VectorXf identity(model.numIdentity());
+  subject.identity.resize(model.numIdentity());
   const float spread = random.chance(0.2F) ? 1.3F : 1.0F;
-  for (float& c : identity) c = std::clamp(spread * random.normal(), -3.0F, 3.0F);
+  for (float& c : subject.identity) c = std::clamp(spread * random.normal(), -3.0F, 3.0F);
   subject.neutral = model.mean;
-  Eigen::Map<Eigen::VectorXf>(subject.neutral.data(), subject.neutral.size()) += model.identity * identity;
+  Eigen::Map<Eigen::VectorXf>(subject.neutral.data(), subject.neutral.size()) +=
+      model.identity * subject.identity;
 
   const float age = random.uniform();
   const bool feminine = random.chance(0.5F);

@@ -9,6 +9,7 @@ enum class HairCut { kBald, kReceded, kBuzz, kShort, kMedium, kLong, kCurly, kTi
 
 // One invented person: shape, skin, hair. Several pictures are taken of each.
 struct Subject {
+  Eigen::VectorXf identity;     // I coefficients, standard deviations
   Points3 neutral;              // V×3 mm, no expression
   Image8 skin;                  // face UV tile: square root of linear RGB, 0..255; alpha = extra gloss (lips)
   Eigen::Vector3f skin_tone;    // linear

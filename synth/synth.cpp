@@ -60,6 +60,11 @@ SynthResult runSynth(const SynthOptions& options) {
     std::vector<std::uint8_t> visible(static_cast<std::size_t>(per_shard) * num_landmarks),
         has_face(per_shard);
     std::vector<float> pose(static_cast<std::size_t>(per_shard) * 3);
+    const int num_identity = assets.model.numIdentity(), num_expression = assets.model.numExpression();
+    std::vector<float> identity(static_cast<std::size_t>(per_shard) * num_identity),
+        expression(static_cast<std::size_t>(per_shard) * num_expression);
+    std::vector<float> intrinsics(static_cast<std::size_t>(per_shard) * 9),
+        camera_from_model(static_cast<std::size_t>(per_shard) * 16);
     std::atomic<int> done = 0;
     std::atomic<bool> stopped = false;
     std::mutex progress_mutex;
@@ -79,6 +84,15 @@ SynthResult runSynth(const SynthOptions& options) {
         std::copy(face.visible.begin(), face.visible.end(),
                   visible.begin() + static_cast<std::ptrdiff_t>(i) * num_landmarks);
         std::copy_n(face.pose_deg.data(), 3, pose.begin() + static_cast<std::ptrdiff_t>(i) * 3);
+        std::copy_n(subject.identity.data(), num_identity,
+                    identity.begin() + static_cast<std::ptrdiff_t>(i) * num_identity);
+        std::copy_n(face.expression.data(), num_expression,
+                    expression.begin() + static_cast<std::ptrdiff_t>(i) * num_expression);
+        // Eigen's matrices are column-major, the file's row-major.
+        const Eigen::Matrix3f k = face.camera.intrinsics().transpose();
+        const Eigen::Matrix4f pose_matrix = face.camera.camera_from_model.matrix().transpose();
+        std::copy_n(k.data(), 9, intrinsics.begin() + static_cast<std::ptrdiff_t>(i) * 9);
+        std::copy_n(pose_matrix.data(), 16, camera_from_model.begin() + static_cast<std::ptrdiff_t>(i) * 16);
         has_face[i] = face.has_face;
         ++done;
       }
@@ -90,10 +104,15 @@ SynthResult runSynth(const SynthOptions& options) {
     if (stopped)
       fail(ErrorKind::kInterrupted, "synth: stopped; ", shard, " shards are complete, run again to go on");
     writeBytes(images_path, images.data(), images.size());
-    writeNpz(truth_path, {{"landmarks", NpyArray::fromFloat(landmarks.data(), {per_shard, num_landmarks, 2})},
-                          {"visible", NpyArray::fromUint8(visible.data(), {per_shard, num_landmarks})},
-                          {"has_face", NpyArray::fromUint8(has_face.data(), {per_shard})},
-                          {"pose", NpyArray::fromFloat(pose.data(), {per_shard, 3})}});
+    writeNpz(truth_path,
+             {{"landmarks", NpyArray::fromFloat(landmarks.data(), {per_shard, num_landmarks, 2})},
+              {"visible", NpyArray::fromUint8(visible.data(), {per_shard, num_landmarks})},
+              {"has_face", NpyArray::fromUint8(has_face.data(), {per_shard})},
+              {"pose", NpyArray::fromFloat(pose.data(), {per_shard, 3})},
+              {"identity", NpyArray::fromFloat(identity.data(), {per_shard, num_identity})},
+              {"expression", NpyArray::fromFloat(expression.data(), {per_shard, num_expression})},
+              {"K", NpyArray::fromFloat(intrinsics.data(), {per_shard, 3, 3})},
+              {"camera_from_model", NpyArray::fromFloat(camera_from_model.data(), {per_shard, 4, 4})}});
     ++result.shards_written;
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
