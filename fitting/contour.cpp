@@ -37,7 +37,8 @@ JawContour::JawContour(const MorphableModel& model) : model_(model) {
     if (band_index[corner[0]] < 0 || band_index[corner[1]] < 0 || band_index[corner[2]] < 0) continue;
     for (int k = 0; k < 3; ++k) corners.push_back(band_index[corner[k]]);
   }
-  require(!corners.empty(), "JawContour: model ", model.id, " has no surface around its jaw landmarks; is its unit mm?");
+  require(!corners.empty(), "JawContour: model ", model.id,
+          " has no surface around its jaw landmarks; is its unit mm?");
   triangles_ = Eigen::Map<const Triangles>(corners.data(), static_cast<Eigen::Index>(corners.size() / 3), 3);
   for (int i = 0; i < kNumJawLandmarks; ++i) {
     float nearest = std::numeric_limits<float>::max();

@@ -12,6 +12,7 @@
 #include "fitting/cost/focal_length_cost.h"
 #include "fitting/cost/gaussian_prior_cost.h"
 #include "fitting/cost/landmark_cost.h"
+#include "fitting/cost/linear_gaussian_cost.h"
 #include "fitting/cost/soft_bounds_cost.h"
 
 namespace facet {
@@ -178,6 +179,12 @@ void checkLandmarks(const MorphableModel& model, const FitLandmarks& landmarks) 
           " expression modes; a fit needs both");
   checkSet(landmarks.ibug68, model.landmarks68, "iBUG");
   checkSet(landmarks.dense, model.dense, "dense");
+  const IdentityEvidence& identity = landmarks.identity;
+  require(identity.empty() || (identity.matrix.rows() == identity.target.size() &&
+                               identity.matrix.cols() == model.numIdentity()),
+          "fitLandmarks: the identity guess is a ", identity.matrix.rows(), "x", identity.matrix.cols(),
+          " matrix with ", identity.target.size(), " targets, model ", model.id, " has ", model.numIdentity(),
+          " identity modes");
   require(landmarks.ibug68.size() + landmarks.dense.size() >= 6,
           "fitLandmarks: ", landmarks.ibug68.size() + landmarks.dense.size(),
           " landmarks given, at least 6 are needed for a pose");
@@ -192,6 +199,7 @@ void FitOptions::check() const {
   require(max_iterations >= 1, "FitOptions::max_iterations = ", max_iterations, "; must be >= 1");
   require(contour_rounds >= 0, "FitOptions::contour_rounds = ", contour_rounds, "; must be >= 0");
   require(identity_weight >= 0, "FitOptions::identity_weight = ", identity_weight, "; must be >= 0");
+  require(guess_weight >= 0, "FitOptions::guess_weight = ", guess_weight, "; must be >= 0");
   require(landmark_sigma_px >= 0, "FitOptions::landmark_sigma_px = ", landmark_sigma_px, "; must be >= 0");
   require(focal_px >= 0, "FitOptions::focal_px = ", focal_px, "; must be >= 0 (0 = unknown)");
   positive(landmark_weight, "landmark_weight");
@@ -282,6 +290,12 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
           Eigen::VectorXd::Constant(state.identity.size(), 1 / std::sqrt(options.identity_weight));
       problem.AddResidualBlock(GaussianPriorCost::create(Eigen::VectorXd::Zero(sigma.size()), sigma), nullptr,
                                state.identity.data());
+    }
+    if (!landmarks.identity.empty() && options.guess_weight > 0) {
+      problem.AddResidualBlock(
+          LinearGaussianCost::create(landmarks.identity.matrix, landmarks.identity.target,
+                                     std::sqrt(options.guess_weight)),
+          nullptr, state.identity.data());
     }
     const double expression_sigma = blendshapes ? options.expression_sigma : 1.0;
     problem.AddResidualBlock(

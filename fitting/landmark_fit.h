@@ -8,6 +8,7 @@
 #include "core/camera.h"
 #include "core/landmarks.h"
 #include "core/morphable_model.h"
+#include "fitting/identity_guess.h"
 
 namespace facet {
 
@@ -21,13 +22,15 @@ struct FitIteration {
 };
 
 // Fit of pose, camera, identity and expression to the landmarks of one photo.
-//   minimise  w sum_i rho(|project(S(a, e)_i) - x_i|² / sigma_i²) + |a|² + |e / s|² + camera prior
+//   minimise  w sum_i rho(|project(S(a, e)_i) - x_i|² / sigma_i²) + |a|² + g |M a - t|² + |e / s|² + camera
+//   prior
 // Wood et al., "3D Face Reconstruction with Dense Landmarks", ECCV 2022.
 struct FitOptions {
   int max_iterations = 25;         // of the solver, per stage
   int contour_rounds = 2;          // times the sliding jaw landmarks are re-assigned
   double landmark_weight = 0.05;   // w; a network's errors at neighbouring landmarks move together: hundreds
                                    // of points count like some twenty independent ones
+  double guess_weight = 1.0;       // of the identity guess; 1 = as certain as it says
   double identity_weight = 1.0;    // prior, per squared standard deviation; 0 = no prior
   double expression_sigma = 0.35;  // spread of a blendshape weight around 0; PCA expressions have 1
   double landmark_sigma_px = 0;    // sigma of points that bring none; 0 = 1.5 % of the face's size
@@ -74,6 +77,7 @@ struct FitLandmarks {
   bool jaw_is_outline =
       false;  // jaw points 0–16 lie on the visible outline (2D annotations) and slide along it;
               // false: they are fixed points of the surface, seen or not (facet's own network)
+  IdentityEvidence identity;  // a network's guess of the identity; may be empty
 };
 
 // Throws std::invalid_argument for options or landmarks that do not fit the model. The result's frame: model

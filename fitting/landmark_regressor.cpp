@@ -24,6 +24,8 @@ constexpr float kCropOverBox = 1.35F;
 constexpr float kMaxSamplingStep = 1.5F;
 // Standard deviations outside of these (in crop sides) are the network's wild guesses.
 constexpr float kMinLogSigma = -6.5F, kMaxLogSigma = 0.0F;
+// The same for identity coefficients, in standard deviations of the population.
+constexpr float kMinLogSigmaIdentity = -4.0F;
 
 Eigen::Vector2f meanOf(const Points2& points, int first, int last) {
   return points.middleRows(first, last - first).colwise().mean().transpose();
@@ -105,6 +107,7 @@ FaceCrop cropFromLandmarks(const LandmarkSet& ibug68) {
 struct LandmarkRegressor::Impl {
   int input_px = 0;
   int num_points = 0;
+  int num_modes = 0;        // identity coefficients, may be 0
   std::vector<int> mirror;  // num_points, index of the mirrored point
   cv::dnn::Net net;
   std::mutex turn;  // Net::forward changes the net
@@ -114,6 +117,7 @@ struct LandmarkRegressor::Impl {
     Points2 points;
     Eigen::VectorXf log_sigma;
     float logit = 0;
+    Eigen::VectorXf identity, log_sigma_identity;
   };
 
   std::vector<Reading> read(const std::vector<cv::Mat>& crops) {
@@ -131,6 +135,9 @@ struct LandmarkRegressor::Impl {
       reading.points = Eigen::Map<const Points2>(row, num_points, 2).array() * input_px + 0.5F * input_px;
       reading.log_sigma = Eigen::Map<const Eigen::VectorXf>(row + 2 * num_points, num_points);
       reading.logit = row[3 * num_points];
+      const float* const identity = row + 3 * num_points + 1;
+      reading.identity = Eigen::Map<const Eigen::VectorXf>(identity, num_modes);
+      reading.log_sigma_identity = Eigen::Map<const Eigen::VectorXf>(identity + num_modes, num_modes);
     }
     return readings;
   }
@@ -153,6 +160,9 @@ struct LandmarkRegressor::Impl {
         result.log_sigma[i] = (result.log_sigma[i] + other.log_sigma[partner]) / 2;
       }
       result.logit = (result.logit + other.logit) / 2;
+      // The built-in model's modes are symmetric: a mirrored face has the same coefficients.
+      result.identity = (result.identity + other.identity) / 2;
+      result.log_sigma_identity = (result.log_sigma_identity + other.log_sigma_identity) / 2;
     }
     return result;
   }
@@ -173,6 +183,7 @@ LandmarkRegressor::LandmarkRegressor(const std::filesystem::path& onnx_path)
     const nlohmann::json description = nlohmann::json::parse(readText(description_path));
     impl_->input_px = description.at("input").at("width").get<int>();
     impl_->num_points = description.at("num_points").get<int>();
+    impl_->num_modes = description.value("identity_modes", 0);
     impl_->mirror = description.at("mirror").get<std::vector<int>>();
   } catch (const nlohmann::json::exception& error) {
     fail(ErrorKind::kModel, description_path.string(),
@@ -182,18 +193,18 @@ LandmarkRegressor::LandmarkRegressor(const std::filesystem::path& onnx_path)
   const bool mirror_fits = static_cast<int>(impl_->mirror.size()) == num_points &&
                            std::all_of(impl_->mirror.begin(), impl_->mirror.end(),
                                        [&](int i) { return i >= 0 && i < num_points; });
-  if (impl_->input_px < 16 || num_points < kNumIbugLandmarks || !mirror_fits)
+  if (impl_->input_px < 16 || impl_->num_modes < 0 || num_points < kNumIbugLandmarks || !mirror_fits)
     fail(ErrorKind::kModel, description_path.string(),
-         ": input.width, num_points (at least 68) or mirror do not fit together");
+         ": input.width, num_points (at least 68), identity_modes or mirror do not fit together");
   try {
     impl_->net = cv::dnn::readNetFromONNX(path.string());
     const std::vector<cv::Mat> grey = {
         cv::Mat(impl_->input_px, impl_->input_px, CV_8UC3, cv::Scalar::all(128))};
     impl_->net.setInput(cv::dnn::blobFromImages(grey));
     const cv::Mat output = impl_->net.forward();
-    if (output.dims != 2 || output.size[1] != 3 * num_points + 1)
-      fail(ErrorKind::kModel, path.string(), ": the network's output is not 3 x ", num_points,
-           " + 1 numbers as ", description_path.filename().string(), " says");
+    if (output.dims != 2 || output.size[1] != 3 * num_points + 1 + 2 * impl_->num_modes)
+      fail(ErrorKind::kModel, path.string(), ": the network's output is not 3 x ", num_points, " + 1 + 2 x ",
+           impl_->num_modes, " numbers as ", description_path.filename().string(), " says");
   } catch (const cv::Exception& error) {
     fail(ErrorKind::kModel, path.string(),
          ": not a network that OpenCV can read (ONNX, opset 11): ", error.err);
@@ -227,6 +238,8 @@ FacePrediction LandmarkRegressor::predict(const Image8& photo, const FaceCrop& c
     prediction.ibug68 = {points.topRows(kNumIbugLandmarks), sigma.head(kNumIbugLandmarks)};
     const int num_dense = impl_->num_points - kNumIbugLandmarks;
     prediction.dense = {points.bottomRows(num_dense), sigma.tail(num_dense)};
+    prediction.identity = {reading.identity,
+                           reading.log_sigma_identity.array().max(kMinLogSigmaIdentity).min(0.0F).exp()};
     prediction.confidence = 1 / (1 + std::exp(-reading.logit));
     if (last) break;
 

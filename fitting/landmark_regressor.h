@@ -6,6 +6,7 @@
 
 #include "core/image.h"
 #include "core/landmarks.h"
+#include "fitting/identity_guess.h"
 
 namespace facet {
 
@@ -19,11 +20,12 @@ struct FaceCrop {
 
 // What the landmark network says of one crop, in pixels of the whole photo.
 struct FacePrediction {
-  LandmarkSet ibug68;    // 68 points with standard deviations, as hand annotation defines them: brows lie on
-                         // the hair; but the jaw (0–16) is the fixed 3D line, not the visible outline
-  LandmarkSet dense;     // the dense set of the built-in model (data/landmarks), with standard deviations
-  float confidence = 0;  // [0, 1], that the crop shows a face
-  FaceCrop crop;         // the crop these points were read from
+  LandmarkSet ibug68;  // 68 points with standard deviations, as hand annotation defines them: brows lie on
+                       // the hair; but the jaw (0–16) is the fixed 3D line, not the visible outline
+  LandmarkSet dense;   // the dense set of the built-in model (data/landmarks), with standard deviations
+  IdentityGuess identity;  // empty when the network does not give one
+  float confidence = 0;    // [0, 1], that the crop shows a face
+  FaceCrop crop;           // the crop these points were read from
 
   float faceSize() const;  // side of the landmarks' bounding box, px
 };

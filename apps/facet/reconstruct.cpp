@@ -186,10 +186,13 @@ std::vector<DetectedFace> FaceFinder::find(const Photo& photo) const {
   return faces;
 }
 
-FitLandmarks landmarksForFit(const MorphableModel& model, const FacePrediction& prediction) {
+FitLandmarks landmarksForFit(const MorphableModel& model, const MorphableModel& builtin,
+                             const FacePrediction& prediction) {
   FitLandmarks landmarks{prediction.ibug68, {}};
-  if (model.dense.size() > 0 && model.dense.size() == prediction.dense.size())
+  if (model.dense.size() > 0 && model.dense.size() == prediction.dense.size()) {
     landmarks.dense = prediction.dense;
+    landmarks.identity = identityEvidence(prediction.identity, builtin, model);
+  }
   return landmarks;
 }
 

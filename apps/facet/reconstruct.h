@@ -73,8 +73,10 @@ class FaceFinder {
   FaceDetector detector_;
 };
 
-// Landmarks of one face as the fit takes them: the dense set only if the model knows that set.
-FitLandmarks landmarksForFit(const MorphableModel& model, const FacePrediction& prediction);
+// What was read from one face, as the fit takes it: dense set and identity guess only if the model knows that
+// set. The guess speaks of the built-in model, hence `builtin`.
+FitLandmarks landmarksForFit(const MorphableModel& model, const MorphableModel& builtin,
+                             const FacePrediction& prediction);
 
 // The pipeline from landmarks on: fit, light and albedo, texture. Error(kNotConverged) when the fit gives
 // nothing usable.

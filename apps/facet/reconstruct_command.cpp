@@ -16,6 +16,7 @@
 #include "apps/facet/result_files.h"
 #include "core/error.h"
 #include "core/io/landmark_io.h"
+#include "core/io/model_io.h"
 
 namespace fs = std::filesystem;
 
@@ -53,7 +54,10 @@ class Work {
       fail(ErrorKind::kModel, arguments.model,
            ": the model has no iBUG-68 landmarks, so it cannot be fitted to a photo");
     }
-    if (arguments.landmarks.empty()) finder_.emplace();
+    if (arguments.landmarks.empty()) {
+      finder_.emplace();
+      if (arguments.model != "builtin") builtin_ = loadModel("builtin");
+    }
   }
 
   // Reconstructs the face, or all faces, of one photo into a folder; returns what --json prints of it.
@@ -71,10 +75,12 @@ class Work {
     if (finder_) {
       session_.console.progress(item, "detect face", 0.05);
       const std::vector<DetectedFace> found = finder_->find(photo);
-      for (const DetectedFace& face : found) faces.push_back(landmarksForFit(model_, face.prediction));
+      for (const DetectedFace& face : found) {
+        faces.push_back(landmarksForFit(model_, builtin_ ? *builtin_ : model_, face.prediction));
+      }
       throwIfInterrupted();
     } else {
-      faces.push_back({readPts(arguments_.landmarks), {}, /*jaw_is_outline=*/true});
+      faces.push_back({readPts(arguments_.landmarks), {}, /*jaw_is_outline=*/true, {}});
     }
     detection.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - detect_start).count();
@@ -131,6 +137,7 @@ class Work {
   const Arguments& arguments_;
   Session& session_;
   MorphableModel model_;
+  std::optional<MorphableModel> builtin_;  // when model_ is another one
   std::optional<FaceFinder> finder_;
 };
 

@@ -1,0 +1,143 @@
+#include "fitting/identity_guess.h"
+
+#include <ceres/gradient_checker.h>
+
+#include <Eigen/Dense>
+#include <random>
+
+#include "core/morphable_model.h"
+#include "fitting/cost/linear_gaussian_cost.h"
+#include "fitting/landmark_fit.h"
+// doctest's CHECK collides with glog's inside Ceres, so it comes last.
+#include <doctest/doctest.h>
+
+using namespace facet;
+
+namespace {
+
+IdentityGuess someGuess(int count, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal;
+  std::uniform_real_distribution<float> uniform(0.1F, 0.9F);
+  IdentityGuess guess{Eigen::VectorXf(count), Eigen::VectorXf(count)};
+  for (int k = 0; k < count; ++k) {
+    guess.sigma[k] = uniform(generator);
+    guess.coefficients[k] = std::sqrt(1 - guess.sigma[k] * guess.sigma[k]) * normal(generator);
+  }
+  return guess;
+}
+
+// What prior N(0, I) and evidence together say.
+Eigen::MatrixXd posteriorCovariance(const IdentityEvidence& evidence) {
+  const Eigen::Index n = evidence.matrix.cols();
+  return (Eigen::MatrixXd::Identity(n, n) + evidence.matrix.transpose() * evidence.matrix).inverse();
+}
+Eigen::VectorXd posteriorMean(const IdentityEvidence& evidence) {
+  return posteriorCovariance(evidence) * evidence.matrix.transpose() * evidence.target;
+}
+
+Points3 denseNeutral(const MorphableModel& model, const Eigen::VectorXf& identity) {
+  return model.dense.points(model.vertices(identity), model.triangles);
+}
+
+}  // namespace
+
+TEST_CASE("identity guess: with the built-in model, prior and evidence together give the guess back") {
+  const MorphableModel model = makeSyntheticModel();
+  const IdentityGuess guess = someGuess(model.numIdentity() - 1, 1);
+  const IdentityEvidence evidence = identityEvidence(guess, model, model);
+  const Eigen::VectorXd mean = posteriorMean(evidence), variance = posteriorCovariance(evidence).diagonal();
+  for (int k = 0; k < guess.coefficients.size(); ++k) {
+    CHECK(mean[k] == doctest::Approx(guess.coefficients[k]).epsilon(1e-5));
+    CHECK(std::sqrt(variance[k]) == doctest::Approx(guess.sigma[k]).epsilon(1e-5));
+  }
+  CHECK(mean[model.numIdentity() - 1] == doctest::Approx(0));  // of this mode the guess says nothing
+  CHECK(variance[model.numIdentity() - 1] == doctest::Approx(1));
+}
+
+TEST_CASE(
+    "identity guess: a coefficient that is as uncertain as the population says nothing, and is finite") {
+  const MorphableModel model = makeSyntheticModel();
+  IdentityGuess guess = someGuess(model.numIdentity(), 2);
+  guess.sigma.setOnes();
+  guess.coefficients.setConstant(0.1F);
+  const IdentityEvidence evidence = identityEvidence(guess, model, model);
+  REQUIRE(evidence.matrix.allFinite());
+  REQUIRE(evidence.target.allFinite());
+  CHECK(posteriorMean(evidence).cwiseAbs().maxCoeff() < 0.11);
+}
+
+TEST_CASE("identity guess: another model is drawn to the same neutral face") {
+  const MorphableModel builtin = makeSyntheticModel();
+  // The same people in other coordinates, turned and larger: a rotated basis, another average face.
+  MorphableModel other = builtin;
+  other.id = "other";
+  const int count = builtin.numIdentity();
+  std::mt19937 generator(3);
+  std::normal_distribution<float> normal;
+  const Eigen::MatrixXf random =
+      Eigen::MatrixXf::NullaryExpr(count, count, [&] { return normal(generator); });
+  const Eigen::MatrixXf mixing = Eigen::HouseholderQR<Eigen::MatrixXf>(random).householderQ();
+  other.identity = builtin.identity * mixing;
+
+  IdentityGuess guess = someGuess(count, 4);
+  guess.sigma.setConstant(0.05F);  // certain: the other model has to follow
+  const Eigen::VectorXf in_other = posteriorMean(identityEvidence(guess, builtin, other)).cast<float>();
+  const Points3 wanted = denseNeutral(builtin, guess.coefficients), got = denseNeutral(other, in_other);
+  const Points3 average = denseNeutral(other, Eigen::VectorXf::Zero(count));
+  const double error_mm = (got - wanted).rowwise().norm().mean();
+  CHECK(error_mm < 0.15 * (average - wanted).rowwise().norm().mean());
+}
+
+TEST_CASE("identity guess: sizes that do not fit are named") {
+  const MorphableModel model = makeSyntheticModel();
+  IdentityGuess guess = someGuess(model.numIdentity() + 1, 5);
+  CHECK_THROWS_WITH_AS(identityEvidence(guess, model, model), doctest::Contains("trained for another model"),
+                       std::invalid_argument);
+  guess = someGuess(3, 5);
+  guess.sigma.conservativeResize(2);
+  CHECK_THROWS_AS(identityEvidence(guess, model, model), std::invalid_argument);
+  MorphableModel without_dense = model;
+  without_dense.id = "other";
+  without_dense.dense = {};
+  CHECK_THROWS_WITH_AS(identityEvidence(someGuess(3, 5), model, without_dense),
+                       doctest::Contains("dense points"), std::invalid_argument);
+}
+
+TEST_CASE("fitLandmarks: where landmarks say little, the fit takes the guess; without weight it does not") {
+  const MorphableModel model = makeSyntheticModel();
+  Camera camera;
+  camera.width_px = camera.height_px = 400;
+  camera.principal_px = {200, 200};
+  camera.focal_px = 1500;
+  camera.camera_from_model.linear() = Eigen::Vector3f(1, -1, -1).asDiagonal();
+  camera.camera_from_model.translation() = Eigen::Vector3f(0, 0, 1200);
+  FitLandmarks landmarks;  // of the average face, each by a quarter of the face uncertain
+  landmarks.dense.positions_px =
+      camera.imageFromModel(denseNeutral(model, Eigen::VectorXf::Zero(model.numIdentity())));
+  landmarks.dense.sigma_px = Eigen::VectorXf::Constant(landmarks.dense.size(), 60);
+  IdentityGuess guess = someGuess(model.numIdentity(), 6);
+  guess.sigma.setConstant(0.1F);
+  landmarks.identity = identityEvidence(guess, model, model);
+  const FitResult with = fitLandmarks(model, landmarks, 400, 400);
+  const FitResult without = fitLandmarks(model, landmarks, 400, 400, {.guess_weight = 0});
+  CHECK((with.identity - guess.coefficients).norm() < 0.1 * guess.coefficients.norm());
+  CHECK(without.identity.norm() < 0.1 * guess.coefficients.norm());
+}
+
+TEST_CASE("linear Gaussian cost: derivatives agree with numeric ones") {
+  std::mt19937 generator(7);
+  std::normal_distribution<double> normal;
+  const Eigen::MatrixXd matrix = Eigen::MatrixXd::NullaryExpr(3, 5, [&] { return normal(generator); });
+  const LinearGaussianCost cost(matrix, Eigen::Vector3d(1, 2, 3), 0.5);
+  ceres::GradientChecker checker(&cost, static_cast<std::vector<const ceres::Manifold*>*>(nullptr),
+                                 ceres::NumericDiffOptions());
+  const double x[] = {0.3, -1, 2, 0.5, -0.7};
+  const double* parameters[] = {x};
+  ceres::GradientChecker::ProbeResults results;
+  CHECK(checker.Probe(parameters, 1e-7, &results));
+  double residuals[3];
+  REQUIRE(cost.Evaluate(parameters, residuals, nullptr));
+  CHECK(residuals[0] ==
+        doctest::Approx(0.5 * (matrix.row(0).dot(Eigen::Map<const Eigen::Matrix<double, 5, 1>>(x)) - 1)));
+}
