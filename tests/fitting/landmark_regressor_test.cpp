@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 #include "core/error.h"
 #include "core/io/image_io.h"
+#include "core/io/model_io.h"
 #include "tests/data.h"
 
 namespace facet {
@@ -151,6 +152,19 @@ TEST_CASE("LandmarkRegressor: the mirrored photo has the mirrored landmarks") {
     expected.row(i) << 150 - partner.x(), partner.y();
   }
   CHECK(largestDifference(right.ibug68, expected) < 0.01F);
+}
+
+TEST_CASE(
+    "LandmarkRegressor: the identity is that of the built-in model, and a mirrored photo has the same") {
+  const LandmarkRegressor regressor;
+  const Image8 picture = colouredPicture(150, 150);
+  const IdentityGuess left = regressor.predict(picture, {{70, 80}, 112, 0}, 0).identity;
+  const IdentityGuess right = regressor.predict(mirrored(picture), {{80, 80}, 112, 0}, 0).identity;
+  REQUIRE(left.coefficients.size() > 0);
+  CHECK(left.coefficients.size() <= loadModel("builtin").numIdentity());
+  CHECK(left.sigma.minCoeff() > 0);
+  CHECK(left.sigma.maxCoeff() <= 1);
+  CHECK((left.coefficients - right.coefficients).cwiseAbs().maxCoeff() < 1e-3F);
 }
 
 TEST_CASE("LandmarkRegressor: a photo four times as large gives the landmarks four times as large") {

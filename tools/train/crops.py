@@ -64,11 +64,11 @@ def apply_affine(affine, points):
 
 
 def random_face_crop(canonical, rng):
-    """A crop the network must read. Four in ten are close to canonical, as in the last refinement; a few are far off."""
+    """A crop the network must read. More than half are close to canonical, as in the last refinement; a few are far off."""
     kind = rng.random()
-    if kind < 0.4:
+    if kind < 0.55:
         roll, log_scale, shift = math.radians(10), 0.08, 0.05
-    elif kind < 0.9:
+    elif kind < 0.92:
         roll, log_scale, shift = math.radians(35), 0.25, 0.12
     else:
         roll, log_scale, shift = math.radians(60), 0.36, 0.18

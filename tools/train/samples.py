@@ -8,17 +8,20 @@ import torch
 
 import augment
 import crops
+from identity_target import NUM_MODES
 from network import INPUT_PX
 from shards import ShardFolder
 
 WRONG_CROP_SHARE = 0.08     # of the faces: cropped so wrongly that the answer is "no face"
+DEGRADED_SHARE = 0.7        # of the faces; the rest stays as clear as a good photo
 BACKGROUND_SHARE = 0.05     # of all samples, when there are background pictures
 HIDDEN_WEIGHT = 0.3         # of points that cannot be seen, relative to visible ones
 
 
 class SampleMaker:
-    def __init__(self, folder, layout, seed, backgrounds=None):
+    def __init__(self, folder, layout, identity_target, seed, backgrounds=None):
         cv2.setNumThreads(1)
+        self.identity_target = identity_target
         self.folder = folder
         self.layout = layout
         self.rng = np.random.default_rng(seed)
@@ -26,7 +29,10 @@ class SampleMaker:
         self.backgrounds = backgrounds or []
 
     def face_sample(self, shard, index, plain=False):
-        """(image, points in crop fractions P x 2, weights P, is a face). `plain`: canonical crop, nothing degraded."""
+        """(image, points in crop fractions P x 2, weights P, is a face, identity coefficients K or NaN).
+
+        `plain`: canonical crop, nothing degraded.
+        """
         rng = self.rng
         photo = shard.images[index]
         landmarks, visible, known = shard.landmarks[index], shard.visible[index], shard.known
@@ -56,10 +62,15 @@ class SampleMaker:
                 x, y = np.clip(points_px, 0, INPUT_PX - 1).astype(int).T
                 seen = seen & ~covered[y, x]
             face_px = INPUT_PX * canonical.side_px / (crops.CROP_OVER_BOX * crop.side_px)
-            image = augment.degrade(image, face_px, self.pool, rng)
+            if rng.random() < DEGRADED_SHARE:
+                image = augment.degrade(image, face_px, self.pool, rng)
         is_face = is_face and not wrong
         weights = np.where(seen, 1.0, HIDDEN_WEIGHT) * known * is_face
-        return image, points_px / INPUT_PX - 0.5, weights.astype(np.float32), is_face
+        if is_face and shard.identity is not None:   # the modes are symmetric: the mirrored face has the same coefficients
+            identity = self.identity_target(shard.identity[index])
+        else:
+            identity = np.full(NUM_MODES, np.nan)
+        return image, points_px / INPUT_PX - 0.5, weights.astype(np.float32), is_face, identity
 
     def background_sample(self):
         rng = self.rng
@@ -72,7 +83,7 @@ class SampleMaker:
                            interpolation=cv2.INTER_AREA if side > 2 * INPUT_PX else cv2.INTER_LINEAR)
         image = augment.degrade(image, 80, self.pool, rng)
         nothing = np.zeros((self.layout.num_points, 2), np.float32)
-        return image, nothing, nothing[:, 0], False
+        return image, nothing, nothing[:, 0], False, np.full(NUM_MODES, np.nan)
 
     def batch(self, count):
         rows = []
@@ -87,21 +98,23 @@ class SampleMaker:
 def collate(rows):
     images = torch.from_numpy(np.stack([r[0] for r in rows]))   # N x H x W x 3: the layout the network runs fastest in
     return (images.permute(0, 3, 1, 2).float(), torch.from_numpy(np.stack([r[1] for r in rows]).astype(np.float32)),
-            torch.from_numpy(np.stack([r[2] for r in rows])), torch.tensor([float(r[3]) for r in rows]))
+            torch.from_numpy(np.stack([r[2] for r in rows])), torch.tensor([float(r[3]) for r in rows]),
+            torch.from_numpy(np.stack([r[4] for r in rows]).astype(np.float32)))
 
 
 class BatchStream(torch.utils.data.IterableDataset):
     """Endless batches; rescans the shard folder now and then."""
 
-    def __init__(self, data, layout, batch, seed, backgrounds, rescan_every=200):
+    def __init__(self, data, layout, identity_target, batch, seed, backgrounds, rescan_every=200):
         super().__init__()
-        self.data, self.layout, self.batch, self.seed = data, layout, batch, seed
+        self.data, self.layout, self.identity_target, self.batch, self.seed = data, layout, identity_target, batch, seed
         self.backgrounds, self.rescan_every = backgrounds, rescan_every
 
     def __iter__(self):
         worker = torch.utils.data.get_worker_info()
         folder = self.data if isinstance(self.data, ShardFolder) else ShardFolder(self.data)
-        maker = SampleMaker(folder, self.layout, [self.seed, worker.id if worker else 0], self.backgrounds)
+        maker = SampleMaker(folder, self.layout, self.identity_target, [self.seed, worker.id if worker else 0],
+                            self.backgrounds)
         step = 0
         while True:
             step += 1

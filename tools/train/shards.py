@@ -1,7 +1,8 @@
 """Reads the shards that `facet synth` writes.
 
 A shard is shard_NNNNN.images (raw uint8, N x S x S x 3 RGB) beside shard_NNNNN.npz with landmarks (N x P x 2 float32 pixels,
-centre of the first pixel at 0.5), visible (N x P), has_face (N) and pose (N x 3 degrees). Images are memory-mapped. An optional
+centre of the first pixel at 0.5), visible (N x P), has_face (N), pose (N x 3 degrees) and, where
+known, identity (N x I coefficients of the shard's model). Images are memory-mapped. An optional
 array known (P) has 0 for points that a shard defines differently from the others: they are not supervised there.
 """
 import glob
@@ -17,6 +18,7 @@ class Shard:
             self.visible = arrays["visible"].astype(bool)
             self.has_face = arrays["has_face"].astype(bool)
             self.pose = arrays["pose"].astype(np.float32)
+            self.identity = arrays["identity"].astype(np.float32) if "identity" in arrays else None
             self.known = (arrays["known"] if "known" in arrays else np.ones(self.landmarks.shape[1])).astype(bool)
         images_path = npz_path[:-len(".npz")] + ".images"
         count = len(self.landmarks)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Trains the landmark network on the shards of `facet synth` and writes it as ONNX.
+"""Trains the face network (landmarks and identity) on the shards of `facet synth` and writes it as ONNX.
 
-  tools/train/train_landmarks.py --data DIR --out DIR --minutes 60
+  tools/train/train_landmarks.py --data DIR --shard-model ICT.npz --out DIR --minutes 60
 
 Every few minutes DIR/checkpoint.pt (continue with --resume) and the ONNX file with its JSON are rewritten, so that a usable
 network exists early and after an interruption. On CPU each core is a process of its own with a part of the batch; gradients are
@@ -22,12 +22,14 @@ import torch.multiprocessing
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import export_network
 from landmark_layout import NUM_IBUG, LandmarkLayout
-from network import INPUT_PX, LandmarkNet
+from identity_target import NUM_MODES, IdentityTarget
+from network import LandmarkNet
 from samples import BatchStream, SampleMaker, collate, read_backgrounds
 from shards import ShardFolder
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 IBUG_SHARE = 0.6           # of the landmark loss; the dense points share the rest
+IDENTITY_WEIGHT = 0.5      # per mm of identity error
 DISTANCE_UNIT = 0.01       # crop fractions; an error of this size costs 1 in the distance term
 ROBUST_SIGMAS = 2.0        # beyond this many sigmas the likelihood's cost grows linearly
 
@@ -35,6 +37,8 @@ ROBUST_SIGMAS = 2.0        # beyond this many sigmas the likelihood's cost grows
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of shards; new ones are picked up while training runs")
+    parser.add_argument("--shard-model", required=True, help="the model that the shards were made with (npz)")
+    parser.add_argument("--builtin", default=os.path.join(ROOT, "data/models/facet_head.npz"))
     parser.add_argument("--out", required=True, help="folder for checkpoint.pt and log.txt")
     parser.add_argument("--onnx", help="where the network goes; default OUT/landmarks.onnx")
     parser.add_argument("--backgrounds", help="folder of pictures without faces, for the confidence")
@@ -59,12 +63,13 @@ def learning_rate(progress, largest):
     return largest * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(t, 1.0))))
 
 
-def losses(network, output, points, weights, is_face, likelihood_share):
-    """Distance + Gaussian likelihood of the points (2D isotropic sigma each), binary cross entropy of the face logit.
+def losses(network, output, points, weights, is_face, identity, metric, likelihood_share):
+    """Distance + Gaussian likelihood of the points (2D isotropic sigma each) and of the identity coefficients; binary cross entropy
+    of the face logit. `metric` (K x K, mm^2) turns differences of coefficients into distances on the face.
 
     The likelihood teaches sigma; alone it would neglect difficult pictures, hence the distance term beside it.
     """
-    predicted, log_sigma, logit = network.split(output)
+    predicted, log_sigma, logit, coefficients, log_sigma_c = network.split(output)
     num_dense = points.shape[1] - NUM_IBUG
     share = torch.full((points.shape[1],), IBUG_SHARE / NUM_IBUG if num_dense else 1.0 / NUM_IBUG, device=points.device)
     if num_dense:
@@ -78,7 +83,17 @@ def losses(network, output, points, weights, is_face, likelihood_share):
     faces = is_face.sum().clamp(min=1)
     parts = {"distance": (weights * distance).sum() / faces, "likelihood": (weights * likelihood).sum() / faces,
              "face": torch.nn.functional.binary_cross_entropy_with_logits(logit, is_face)}
-    total = 0.5 * parts["distance"] + likelihood_share * 0.5 * parts["likelihood"] + 0.5 * parts["face"]
+    known = torch.isfinite(identity[:, 0]).float()
+    difference = torch.nan_to_num(identity) - coefficients
+    distance_mm = ((difference @ metric) * difference).sum(1).clamp(min=0).add(0.01).sqrt()
+    mode_share = metric.diagonal().sqrt() / metric.diagonal().sqrt().sum()
+    log_sigma_c = log_sigma_c.clamp(-4, 1)
+    likelihood_c = log_sigma_c + 0.5 * (difference * torch.exp(-log_sigma_c)).square()
+    people = known.sum().clamp(min=1)
+    parts["identity_mm"] = (known * distance_mm).sum() / people
+    parts["likelihood_c"] = (known * (likelihood_c @ mode_share)).sum() / people
+    total = (0.5 * parts["distance"] + likelihood_share * 0.5 * parts["likelihood"] + 0.5 * parts["face"]
+             + IDENTITY_WEIGHT * (parts["identity_mm"] + likelihood_share * parts["likelihood_c"]))
     return total, parts
 
 
@@ -100,8 +115,8 @@ class Average:
                     kept.copy_(new)
 
 
-def mean_points(folder, layout, count=400):
-    maker = SampleMaker(folder, layout, 1)
+def mean_points(folder, layout, identity_target, count=400):
+    maker = SampleMaker(folder, layout, identity_target, 1)
     rows = []
     for shard in [folder.validation, *folder.shards.values()]:
         rows += [maker.face_sample(shard, int(i), plain=True)[1] for i in np.flatnonzero(shard.has_face)[:count]]
@@ -110,19 +125,19 @@ def mean_points(folder, layout, count=400):
     return np.mean(rows, 0)
 
 
-def validate(network, folder, layout, device, count=768):
+def validate(network, folder, layout, identity_target, device, count=768):
     """Mean error per region on held-out synthetic faces, % of the outer-eye distance; robustness and confidence too."""
     shard = folder.validation
-    maker = SampleMaker(folder, layout, 12345)
+    maker = SampleMaker(folder, layout, identity_target, 12345)
     chosen = [int(i) for i in range(min(count, len(shard)))]
     table = {}
     for label, plain in (("canonical", True), ("degraded", False)):
         rows = [maker.face_sample(shard, i, plain) for i in chosen]
-        errors, confidence, truth, hidden, scaled = [], [], [], [], []
+        errors, confidence, truth, hidden, scaled, identity_mm, identity_scaled = [], [], [], [], [], [], []
         for first in range(0, len(rows), 64):
-            images, points, weights, is_face = collate(rows[first:first + 64])
+            images, points, weights, is_face, identity = collate(rows[first:first + 64])
             with torch.no_grad():
-                predicted, log_sigma, logit = network.split(network(images.to(device)))
+                predicted, log_sigma, logit, coefficients, log_sigma_c = network.split(network(images.to(device)))
             predicted, sigma = predicted.cpu().numpy(), log_sigma.clamp(-6.5, 0).exp().cpu().numpy()
             points, weights = points.numpy(), weights.numpy()
             faces = is_face.numpy() > 0
@@ -134,6 +149,12 @@ def validate(network, folder, layout, device, count=768):
             errors.append((100 * distance / (0.41 * side[:, None]))[faces])
             hidden.append((weights < 0.99)[faces])
             scaled.append((distance / sigma)[faces])
+            known = np.isfinite(identity[:, 0].numpy())
+            difference = (identity - coefficients.cpu()).numpy()[known]
+            square_mm = np.einsum("ni,ij,nj->n", difference, identity_target.metric, difference)
+            nothing = identity.numpy()[known]
+            identity_mm.append(np.stack([square_mm, np.einsum("ni,ij,nj->n", nothing, identity_target.metric, nothing)], 1))
+            identity_scaled.append(difference / log_sigma_c.cpu().clamp(-4, 1).exp().numpy()[known])
         errors, confidence, truth = np.concatenate(errors), np.concatenate(confidence), np.concatenate(truth)
         hidden, scaled = np.concatenate(hidden), np.concatenate(scaled)
         row = {name: float(errors[:, index].mean()) for name, index in layout.regions.items()}
@@ -142,6 +163,9 @@ def validate(network, folder, layout, device, count=768):
         row["error/sigma"] = float(np.sqrt(np.mean(np.minimum(scaled, 10) ** 2) / 2))
         row["found"] = float((confidence[truth] > 0.5).mean() * 100)
         row["false"] = float((confidence[~truth] > 0.5).mean() * 100) if (~truth).any() else 0.0
+        if len(np.concatenate(identity_mm)):
+            row["identity mm"], row["of mm"] = (float(v) for v in np.sqrt(np.concatenate(identity_mm)).mean(0))
+            row["/sigma"] = float(np.sqrt(np.mean(np.concatenate(identity_scaled) ** 2)))
         table[label] = row
     return table
 
@@ -175,8 +199,10 @@ def train(rank, world, args, device):
                                              rank=rank, world_size=world)
     folder = ShardFolder(args.data)
     layout = LandmarkLayout(args.dense, folder.validation.landmarks.shape[1])
-    network = LandmarkNet(layout.num_points)
-    network.start_from(mean_points(folder, layout))
+    identity_target = IdentityTarget(args.builtin, args.shard_model, args.dense)
+    metric = torch.tensor(identity_target.metric, dtype=torch.float32, device=device)
+    network = LandmarkNet(layout.num_points, NUM_MODES)
+    network.start_from(mean_points(folder, layout, identity_target))
     network = network.to(device, memory_format=torch.channels_last).train()
     decayed = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
     plain = [p for p in network.parameters() if p.requires_grad and p.ndim <= 1]
@@ -186,15 +212,15 @@ def train(rank, world, args, device):
     elapsed_before, step, seen = 0.0, 0, 0
     if args.resume or args.start:
         state = torch.load(checkpoint_path if args.resume else args.start, map_location=device)
-        network.load_state_dict(state["average" if args.start else "network"])
-        average.network.load_state_dict(state["average"])
+        network.load_state_dict(state["average" if args.start else "network"], strict=bool(args.resume))
+        average.network.load_state_dict(state["average"], strict=bool(args.resume))
         if args.resume:
             optimizer.load_state_dict(state["optimizer"])
             average.steps = state["average_steps"]
             elapsed_before, step, seen = state["elapsed"], state["step"], state["seen"]
 
     batch = (args.batch or (96 if device == "cpu" else 512)) // world
-    stream = BatchStream(folder, layout, batch, [args.seed, rank, step], read_backgrounds(args.backgrounds))
+    stream = BatchStream(folder, layout, identity_target, batch, [args.seed, rank, step], read_backgrounds(args.backgrounds))
     loader = torch.utils.data.DataLoader(stream, batch_size=None, num_workers=0 if device == "cpu" else os.cpu_count(),
                                          pin_memory=device != "cpu")
     parameters = decayed + plain
@@ -210,24 +236,25 @@ def train(rank, world, args, device):
     def report_and_save(final):
         elapsed = elapsed_before + time.time() - started
         average.network.eval()
-        table = validate(average.network, folder, layout, device)
+        table = validate(average.network, folder, layout, identity_target, device)
         say(f"after {elapsed / 60:.1f} min, {seen} samples of {len(folder)} faces\n{table_text(table)}")
         save_checkpoint(checkpoint_path, network, average, optimizer, elapsed, step, seen)
         export_network.export(average.network, layout, args.onnx or os.path.join(args.out, "landmarks.onnx"),
                               {"minutes": round(elapsed / 60, 1), "samples_seen": seen, "synthetic_faces": len(folder),
                                "finished": final, "validation_percent_of_outer_eye_distance": table},
-                              sigma_scale=table["degraded"]["error/sigma"])
+                              sigma_scale=table["degraded"]["error/sigma"],
+                              identity_sigma_scale=table["canonical"].get("/sigma", 1.0))
 
-    for images, points, weights, is_face in loader:
+    for images, points, weights, is_face, identity in loader:
         progress = (elapsed_before + time.time() - started) / (60 * args.minutes)
         images = images.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
-        points, weights, is_face = (t.to(device, non_blocking=True) for t in (points, weights, is_face))
+        points, weights, is_face, identity = (t.to(device, non_blocking=True) for t in (points, weights, is_face, identity))
         if device == "cpu":
             output = network(images)
         else:
             with torch.autocast("cuda", torch.bfloat16):
                 output = network(images)
-        total, parts = losses(network, output.float(), points, weights, is_face,
+        total, parts = losses(network, output.float(), points, weights, is_face, identity, metric,
                               1.0 if args.start else min(1.0, max(0.0, progress / 0.03 - 0.3)))
         optimizer.zero_grad(set_to_none=True)
         total.backward()
