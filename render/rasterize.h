@@ -2,6 +2,7 @@
 
 #include "core/image.h"
 #include "core/types.h"
+#include "render/ops/rasterize.h"
 
 namespace facet {
 
@@ -16,7 +17,7 @@ struct Fragments {
   ImageF derivatives;  // H×W×4: du/dX du/dY dv/dX dv/dY per pixel (X right, Y down), or empty
 
   // Triangle at a pixel, -1 = background.
-  int triangle(int x, int y) const { return static_cast<int>(rast.at(x, y)[3]) - 1; }
+  int triangle(int x, int y) const { return static_cast<int>(ops::triangleFromFragment(rast.at(x, y)[3])); }
 };
 
 struct RasterizeOptions {
@@ -25,10 +26,9 @@ struct RasterizeOptions {
   Device device = Device::kCpu;
 };
 
-// Rasterizes triangles given in clip space (OpenGL: visible cube |x|,|y|,|z| <= w). Perspective-correct
-// barycentrics; near-plane clipping; vertices snapped to 1/256 pixel and exact edge functions with a top-left
-// rule, so that a shared edge is hit exactly once; of several surfaces the nearest wins, of equal depths the
-// lower triangle index. Results are bitwise equal for any number of threads.
+// Rasterizes triangles given in clip space (OpenGL: visible cube |x|,|y|,|z| <= w); see
+// ops::RasterizeParams for the rules, for batches, depth peeling and gradients. Results are bitwise equal for
+// any number of threads.
 Fragments rasterize(const Points4& clip_positions, const Triangles& triangles, int width, int height,
                     const RasterizeOptions& options = {});
 

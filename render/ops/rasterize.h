@@ -19,16 +19,18 @@ inline float fragmentFromTriangle(std::int64_t triangle) {
   std::memcpy(&value, &bits, sizeof(value));
   return value;
 }
-inline std::int64_t triangleFromFragment(float value) {  // -1 = background
-  if (value <= 16777216.0F) return static_cast<std::int64_t>(value) - 1;
+inline std::int64_t triangleFromFragment(float value) {  // -1 = background, also for NaN and below 1
+  if (!(value >= 1.0F)) return -1;
+  if (value <= 16777216.0F) return static_cast<std::int32_t>(value) - 1;
   std::int32_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
   return (std::int64_t{1} << 24) + (bits - 0x4B800000) - 1;
 }
 
 // Which triangle covers each pixel centre, and where in it.
-//   rast        (u, v, z/w, triangle + 1), perspective-correct; vertex 0 has (u, v) = (1, 0), vertex 1 (0,
-//   1); background all 0 derivatives (du/dX, du/dY, dv/dX, dv/dY) per pixel
+//   rast         (u, v, z/w, triangle + 1), perspective-correct; vertex 0 has (u, v) = (1, 0), vertex 1
+//                (0, 1); u, v >= 0 and 1 - u - v >= 0, z/w in [-1, 1]; background all 0
+//   derivatives  (du/dX, du/dY, dv/dX, dv/dY) per pixel
 // Clip space is OpenGL's. Triangles are clipped at all planes; vertices snapped to 1/256 px, exact edge
 // functions and a top-left rule hit every shared edge exactly once; of several surfaces the nearest wins, of
 // equal depths the lower triangle index. Equations: Olano and Greer, "Triangle Scan Conversion using 2D
@@ -40,16 +42,24 @@ struct RasterizeParams {
   const std::int32_t* ranges =
       nullptr;  // host, N×2 (first triangle, count) per image: range mode; nullptr = all triangles
   bool cull_backfaces = false;  // drop triangles that are clockwise on screen
-  ConstImages
-      previous;  // N×H×W×4 rast of the layer before: depth peeling draws only what lies strictly behind
-  Images rast;   // out, N×H×W×4, every pixel is written
-  Images derivatives;           // out, N×H×W×4, optional
+  ConstImages previous;  // N×H×W×4 rast of the layer before: depth peeling draws only what lies strictly
+                         // behind its z/w, and nothing where it has background; of surfaces that coincide
+                         // only one appears in any layer. Same positions, triangles and size as that call
+  Images rast;           // out, N×H×W×4, every pixel is written
+  Images derivatives;    // out, N×H×W×4, optional
   std::int32_t* ids = nullptr;  // out, N×H×W dense, triangle or -1, optional
 };
 void rasterizeCpu(const RasterizeParams& params);
+void rasterizeCuda(const RasterizeParams& params);  // throws where the build has no CUDA
+
+// Images have sides of 0 to this many pixels: the guard band spans 2^17, more would need wider edge
+// functions.
+constexpr int kMaxRasterSide = 1 << 16;
 
 // Gradient of u, v (and of the derivatives) with respect to x, y, w of the vertices. z/w, the id and z carry
-// none.
+// none. It is that of the unclamped u = a0 / s, with the homogeneous area s = a0 + a1 + a2 in NDC moved away
+// from 0 by 1e-6, an eighth of a pixel at 1000×1000 and w = 1, so that triangles seen edge-on have bounded
+// gradients. A fragment beyond the triangle list counts as background.
 struct RasterizeBackwardParams {
   ConstRows positions;  // as in the forward call
   TriangleList triangles;
