@@ -33,14 +33,23 @@ void buildMipStackCpu(const MipStack& stack);
 void buildMipStackBackwardCpu(const MipStack& grad_stack);
 
 // Texture lookup. The mip level is 0.5 log2 of the longer axis of the footprint (squared, in texels) plus
-// bias, clamped to the stack; mipmap-nearest takes floor(level). Cube lookups are seamless: edge texels come
-// from the neighbouring face, the missing corner texel is the mean of the other three; an invalid direction
-// gives 0. max_anisotropy > 1 takes up to that many trilinear taps along the longer axis, at the level of the
-// shorter one (Feline: McCormack et al., SIGGRAPH 1999), with equal weights.
+// bias, clamped to the stack; mipmap-nearest takes floor(level). A footprint with an entry that is not finite
+// counts as zero; a zero one reads level 0. A clamped level carries no gradient.
+//
+// Cube lookups are seamless: edge texels come from the neighbouring face, the missing corner texel is the
+// mean of the other three. The first row of a face is at t = 0 of OpenGL's table (so its top one, seen from
+// inside with +y up). A direction that is zero or not finite, a coordinate that is NaN, and under kWrap one
+// that is infinite, gives 0 and no gradient.
+//
+// max_anisotropy n > 1 takes up to n trilinear taps of equal weight along the longer axis, at the level of
+// the shorter one (Feline: McCormack et al., SIGGRAPH 1999): with axes a >= b in texels of level 0 and b' =
+// max(b, a / n), the level is log2 b' plus bias, and ceil(a / b' - 1e-4) taps are spread evenly over a
+// segment of length a - b' that is centred on the coordinate, both ends included. Taps of a cube leave its
+// faces straight on, in their plane. The number of taps carries no gradient.
 struct TextureParams {
-  ConstMipStack texture;  // C channels; num_images N, or 1 with image_stride 0; one level unless the filter
-                          // is a mipmap one
-  ConstImages uv;         // N×H×W×2, cube: N×H×W×3 directions
+  ConstMipStack texture;       // C channels; num_images N, or 1 (or image_stride 0) for the whole batch; one
+                               // level unless the filter is a mipmap one
+  ConstImages uv;              // N×H×W×2, cube: N×H×W×3 directions
   ConstImages uv_derivatives;  // N×H×W×4 (du/dX du/dY dv/dX dv/dY), cube: ×6; needed by mipmap filters unless
                                // level_bias is given
   ConstImages level_bias;  // N×H×W×1, optional; alone it is the level
