@@ -3,13 +3,14 @@
 #include <cstdint>
 #include <cstring>
 
+#include "render/ops/host_device.h"
 #include "render/ops/images.h"
 
 namespace facet::ops {
 
 // The fourth channel of `rast`: 0 = background, else triangle + 1. Exact as a float up to 2^24; beyond, the
 // bit pattern of the float goes on counting, so that no triangle is lost at any size.
-inline float fragmentFromTriangle(std::int64_t triangle) {
+FACET_HD inline float fragmentFromTriangle(std::int64_t triangle) {
   constexpr std::int64_t kExact = std::int64_t{1} << 24;
   const std::int64_t id = triangle + 1;
   if (id <= kExact) return static_cast<float>(id);
@@ -19,7 +20,7 @@ inline float fragmentFromTriangle(std::int64_t triangle) {
   std::memcpy(&value, &bits, sizeof(value));
   return value;
 }
-inline std::int64_t triangleFromFragment(float value) {  // -1 = background, also for NaN and below 1
+FACET_HD inline std::int64_t triangleFromFragment(float value) {  // -1 = background, also for NaN and below 1
   if (!(value >= 1.0F)) return -1;
   if (value <= 16777216.0F) return static_cast<std::int32_t>(value) - 1;
   std::int32_t bits;
@@ -50,7 +51,6 @@ struct RasterizeParams {
   std::int32_t* ids = nullptr;  // out, N×H×W dense, triangle or -1, optional
 };
 void rasterizeCpu(const RasterizeParams& params);
-void rasterizeCuda(const RasterizeParams& params);  // throws where the build has no CUDA
 
 // Images have sides of 0 to this many pixels: the guard band spans 2^17, more would need wider edge
 // functions.
