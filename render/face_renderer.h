@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "core/camera.h"
 #include "core/image.h"
@@ -14,7 +15,9 @@ struct ShadeOptions {
   SphericalHarmonicsLight light;         // model frame
   std::optional<ImageF> albedo_texture;  // linear RGB in UV space; needs mesh.uv
   Points3 albedo;                        // V×3 linear RGB; used when there is no texture; empty = mid grey
+  std::optional<ImageF> normal_map;      // UV space, model frame, any length; in place of the mesh's normals
   Eigen::Vector3f background = Eigen::Vector3f::Zero();  // linear RGB
+  bool antialias = false;                                // blend the outline
 };
 
 // Everything the rasterizer knows about one posed mesh seen by one camera, at the camera's size.
@@ -27,6 +30,35 @@ struct FaceImages {
 };
 
 FaceImages renderFace(const Mesh& mesh, const Camera& camera, const ShadeOptions& options = {});
+// The same mesh seen by several cameras.
+std::vector<FaceImages> renderFace(const Mesh& mesh, const std::vector<Camera>& cameras,
+                                   const ShadeOptions& options = {});
+
+// Gradients of a loss with respect to what renderFace() was given.
+struct FaceGradients {
+  Points3 vertices;                      // V×3, per mm
+  Eigen::Matrix<float, 9, 3> light;      // per SH coefficient
+  std::optional<ImageF> albedo_texture;  // as the texture, if there was one
+  Points3 albedo;                        // V×3, if the vertices had colours
+  std::optional<ImageF> normal_map;      // as the normal map, if there was one
+  // Of a small motion of the face in the camera frame, x -> x + rotation × x + translation.
+  Eigen::Vector3f rotation_rad = Eigen::Vector3f::Zero();
+  Eigen::Vector3f translation_mm = Eigen::Vector3f::Zero();
+  // Of the focal length in pixels; for a scaled orthographic camera, of its scale.
+  float focal_px = 0;
+
+  FaceGradients& operator+=(const FaceGradients& other);
+};
+
+// `images` is what renderFace() returned for the same arguments; grad_colour is H×W×3. What covers what has
+// gradients too (Pidhorskyi et al., "Rasterized Edge Gradients", ECCV 2024). A channel whose shading is
+// negative is black and has none.
+FaceGradients renderFaceBackward(const Mesh& mesh, const Camera& camera, const ShadeOptions& options,
+                                 const FaceImages& images, const ImageF& grad_colour);
+// Sum over the views.
+FaceGradients renderFaceBackward(const Mesh& mesh, const std::vector<Camera>& cameras,
+                                 const ShadeOptions& options, const std::vector<FaceImages>& images,
+                                 const std::vector<ImageF>& grad_colour);
 
 // Projected Normalized Coordinate Code (Zhu et al., "Face Alignment Across Large Poses", CVPR 2016): each
 // pixel's position on the mean shape, scaled to [0, 1] per axis over the mean's bounding box. H×W×3, 0 on the
