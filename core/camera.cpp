@@ -114,4 +114,29 @@ Camera Camera::scaled(float factor) const {
   return result;
 }
 
+Eigen::Matrix4f clipFromCamera(const Eigen::Matrix3f& K, const Eigen::Matrix3f& R, const Eigen::Vector3f& t,
+                               float near, float far, int width_px, int height_px) {
+  require(width_px > 0 && height_px > 0, "clipFromCamera: image size ", width_px, "x", height_px,
+          " px; both sides must be positive");
+  require(near > 0 && near < far, "clipFromCamera: depth range ", near, " to ", far,
+          "; 0 < near < far is needed");
+  require(K.row(2) == Eigen::RowVector3f(0, 0, 1), "clipFromCamera: the last row of K is ", K.row(2),
+          ", expected 0 0 1");
+  // NDC from pixels (x right, y up), for homogeneous pixels (x w, y w, w).
+  Eigen::Matrix3f ndc_from_pixel;
+  ndc_from_pixel << 2 / static_cast<float>(width_px), 0, -1, 0, -2 / static_cast<float>(height_px), 1, 0, 0,
+      1;
+  const Eigen::Matrix3f projection = ndc_from_pixel * K;
+  Eigen::Matrix4f clip_from_camera = Eigen::Matrix4f::Zero();
+  clip_from_camera.block<1, 3>(0, 0) = projection.row(0);
+  clip_from_camera.block<1, 3>(1, 0) = projection.row(1);
+  clip_from_camera(2, 2) = (far + near) / (far - near);
+  clip_from_camera(2, 3) = -2 * far * near / (far - near);
+  clip_from_camera(3, 2) = 1;
+  Eigen::Matrix4f camera_from_world = Eigen::Matrix4f::Identity();
+  camera_from_world.topLeftCorner<3, 3>() = R;
+  camera_from_world.topRightCorner<3, 1>() = t;
+  return clip_from_camera * camera_from_world;
+}
+
 }  // namespace facet

@@ -41,4 +41,11 @@ struct Camera {
   Camera scaled(float factor) const;
 };
 
+// The same clip space straight from OpenCV's matrices: clip_from_world, from a 3×3 intrinsic matrix K in
+// pixels (focal lengths may differ; skew is kept), rotation R and translation t of camera_from_world, depth
+// range in t's unit. Throws std::invalid_argument for an empty image, a depth range that is not 0 < near <
+// far, or a K whose last row is not 0 0 1.
+Eigen::Matrix4f clipFromCamera(const Eigen::Matrix3f& K, const Eigen::Matrix3f& R, const Eigen::Vector3f& t,
+                               float near, float far, int width_px, int height_px);
+
 }  // namespace facet

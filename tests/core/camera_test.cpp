@@ -103,3 +103,45 @@ TEST_CASE("Camera: the intrinsic matrix projects like the camera, and an orthogr
   camera.projection = Camera::Projection::kScaledOrthographic;
   CHECK_THROWS_AS(camera.intrinsics(), std::invalid_argument);
 }
+
+TEST_CASE(
+    "clipFromCamera: K, R, t put a point where K (R x + t) puts it, whatever K's skew and focal lengths") {
+  Eigen::Matrix3f K;
+  K << 810, 3, 322, 0, 790, 251, 0, 0, 1;
+  const Eigen::Matrix3f R =
+      Eigen::AngleAxisf(0.4F, Eigen::Vector3f(0.2F, 1, -0.3F).normalized()).toRotationMatrix() *
+      Eigen::Vector3f(1, -1, -1).asDiagonal();
+  const Eigen::Vector3f t(12, -30, 900);
+  const Eigen::Matrix4f clip_from_world = clipFromCamera(K, R, t, 100, 2000, 640, 480);
+  for (const Eigen::Vector3f& world :
+       {Eigen::Vector3f(0, 0, 0), Eigen::Vector3f(80, -40, 60), Eigen::Vector3f(-70, 90, -50)}) {
+    const Eigen::Vector3f pixel = K * (R * world + t);
+    const Eigen::Vector4f clip = clip_from_world * world.homogeneous();
+    CHECK((clip.x() / clip.w() + 1) * 320 == doctest::Approx(pixel.x() / pixel.z()).epsilon(1e-5));
+    CHECK((1 - clip.y() / clip.w()) * 240 == doctest::Approx(pixel.y() / pixel.z()).epsilon(1e-5));
+    CHECK(clip.w() == doctest::Approx((R * world + t).z()));
+  }
+  // The planes of the depth range.
+  const Eigen::Vector4f nearest =
+      clip_from_world * (R.transpose() * (Eigen::Vector3f(0, 0, 100) - t)).homogeneous();
+  const Eigen::Vector4f farthest =
+      clip_from_world * (R.transpose() * (Eigen::Vector3f(0, 0, 2000) - t)).homogeneous();
+  CHECK(nearest.z() / nearest.w() == doctest::Approx(-1).epsilon(1e-4));
+  CHECK(farthest.z() / farthest.w() == doctest::Approx(1).epsilon(1e-4));
+}
+
+TEST_CASE("clipFromCamera: equal to the Camera's own, and misuse is refused") {
+  Camera camera;
+  camera.width_px = 300;
+  camera.height_px = 200;
+  camera.focal_px = 410;
+  camera.principal_px = {140, 108};
+  camera.camera_from_model.translation() = Eigen::Vector3f(1, 2, 500);
+  const Eigen::Matrix3f K = camera.intrinsics(), R = camera.camera_from_model.linear();
+  const Eigen::Vector3f t = camera.camera_from_model.translation();
+  CHECK((clipFromCamera(K, R, t, 10, 900, 300, 200) - camera.clipFromModel(10, 900)).cwiseAbs().maxCoeff() <
+        1e-3F);
+  CHECK_THROWS_AS(clipFromCamera(K, R, t, 10, 900, 0, 200), std::invalid_argument);
+  CHECK_THROWS_AS(clipFromCamera(K, R, t, -1, 900, 300, 200), std::invalid_argument);
+  CHECK_THROWS_AS(clipFromCamera(2 * K, R, t, 10, 900, 300, 200), std::invalid_argument);
+}
