@@ -162,7 +162,8 @@ class Scene {
   }
   float* floats(std::int64_t count) {
     arrays_.emplace_back(context_, count);
-    check(cudaMemset(arrays_.back().data(), 0, static_cast<std::size_t>(count) * sizeof(float)));
+    check(cudaMemsetAsync(arrays_.back().data(), 0, static_cast<std::size_t>(count) * sizeof(float),
+                          static_cast<cudaStream_t>(context_.stream())));
     return arrays_.back().data();
   }
   Images images(int channels) {

@@ -82,7 +82,7 @@ Eigen::Matrix4f Camera::clipFromModel(float near_mm, float far_mm) const {
   return clipFromCamera(near_mm, far_mm) * camera_from_model.matrix();
 }
 
-Points4 Camera::clipFromModel(const Points3& points_in_model) const {
+std::pair<float, float> Camera::depthRange(const Points3& points_in_model) const {
   float nearest_mm = 1, farthest_mm = 2;
   if (points_in_model.rows() > 0) {
     const Eigen::RowVector3f axis = camera_from_model.linear().row(2);
@@ -97,7 +97,12 @@ Points4 Camera::clipFromModel(const Points3& points_in_model) const {
     nearest_mm = std::max(nearest_mm, 1.0F);
     farthest_mm = std::max(farthest_mm, nearest_mm + 1);
   }
-  const Eigen::Matrix4f clip_from_model = clipFromModel(nearest_mm, farthest_mm);
+  return {nearest_mm, farthest_mm};
+}
+
+Points4 Camera::clipFromModel(const Points3& points_in_model) const {
+  const auto [near_mm, far_mm] = depthRange(points_in_model);
+  const Eigen::Matrix4f clip_from_model = clipFromModel(near_mm, far_mm);
   Points4 clip = points_in_model * clip_from_model.leftCols<3>().transpose();
   clip.rowwise() += clip_from_model.col(3).transpose();
   return clip;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 
 #include "core/types.h"
 
@@ -34,7 +35,10 @@ struct Camera {
   // viewer). Depth range in millimetres along the optical axis.
   Eigen::Matrix4f clipFromCamera(float near_mm, float far_mm) const;
   Eigen::Matrix4f clipFromModel(float near_mm, float far_mm) const;
-  // V×4 clip positions of model points, near and far plane chosen around them.
+  // Distances of a near and a far plane, mm along the optical axis, with all of these model points between
+  // them (those in front of a perspective camera).
+  std::pair<float, float> depthRange(const Points3& points_in_model) const;
+  // V×4 clip positions of model points, between the planes of depthRange().
   Points4 clipFromModel(const Points3& points_in_model) const;
 
   // Same view of the image resized by `factor`.

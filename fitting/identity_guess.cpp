@@ -54,6 +54,11 @@ IdentityEvidence identityEvidence(const IdentityGuess& guess, const MorphableMod
           " sigmas");
   require(count <= builtin.numIdentity(), "identityEvidence: a guess of ", count, " coefficients, but model ",
           builtin.id, " has ", builtin.numIdentity(), "; was the network trained for another model?");
+  for (Eigen::Index k = 0; k < count; ++k) {
+    require(std::isfinite(guess.coefficients[k]) && std::isfinite(guess.sigma[k]) && guess.sigma[k] > 0,
+            "identityEvidence: coefficient ", k, " is ", guess.coefficients[k], " with sigma ",
+            guess.sigma[k], "; both must be finite and sigma > 0");
+  }
   IdentityEvidence evidence;
   if (count == 0) return evidence;
 

@@ -180,6 +180,8 @@ void checkLandmarks(const MorphableModel& model, const FitLandmarks& landmarks) 
   checkSet(landmarks.ibug68, model.landmarks68, "iBUG");
   checkSet(landmarks.dense, model.dense, "dense");
   const IdentityEvidence& identity = landmarks.identity;
+  require(identity.matrix.allFinite() && identity.target.allFinite(),
+          "fitLandmarks: the identity guess is not finite");
   require(identity.empty() || (identity.matrix.rows() == identity.target.size() &&
                                identity.matrix.cols() == model.numIdentity()),
           "fitLandmarks: the identity guess is a ", identity.matrix.rows(), "x", identity.matrix.cols(),

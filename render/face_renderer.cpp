@@ -31,18 +31,18 @@ struct Surface {
   ImageF normal;      // H×W×3 of the normal map, if there is one
 };
 
-void check(const Mesh& mesh, const ShadeOptions& options) {
-  mesh.check("renderFace");
-  const auto checkMap = [&](const std::optional<ImageF>& map, const char* name) {
+void check(const char* name, const Mesh& mesh, const ShadeOptions& options) {
+  mesh.check(name);
+  const auto checkMap = [&](const std::optional<ImageF>& map, const char* map_name) {
     if (!map) return;
-    require(mesh.hasUv(), "renderFace: ", name, " needs a mesh with texture coordinates");
-    require(map->channels() == 3 && !map->empty(), "renderFace: ", name, " is ", map->width(), "x",
+    require(mesh.hasUv(), name, ": ", map_name, " needs a mesh with texture coordinates");
+    require(map->channels() == 3 && !map->empty(), name, ": ", map_name, " is ", map->width(), "x",
             map->height(), "x", map->channels(), ", expected 3 channels");
   };
   checkMap(options.albedo_texture, "the albedo texture");
   checkMap(options.normal_map, "the normal map");
-  require(options.albedo.rows() == 0 || options.albedo.rows() == mesh.vertices.rows(),
-          "renderFace: ", options.albedo.rows(), " albedo colours for ", mesh.vertices.rows(), " vertices");
+  require(options.albedo.rows() == 0 || options.albedo.rows() == mesh.vertices.rows(), name, ": ",
+          options.albedo.rows(), " albedo colours for ", mesh.vertices.rows(), " vertices");
 }
 
 bool hasVertexAlbedo(const ShadeOptions& options) {
@@ -174,25 +174,23 @@ void addVertexNormalsBackward(const Mesh& mesh, const Eigen::Ref<const Attribute
   }
 }
 
-// Adds the gradient of vertices, pose and focal length through the projection. z/w carries none, and z/w
-// alone feels the near and far plane.
+// Adds the gradient of vertices, pose and focal length through the projection. Only lines where surfaces cut
+// each other have a gradient of z; the near and far plane count as constant.
 void addProjectionBackward(const Mesh& mesh, const Camera& camera, const Points4& grad_clip,
                            FaceGradients& gradients) {
   const bool perspective = camera.projection == Camera::Projection::kPerspective;
-  const Eigen::Matrix4f clip_from_camera = camera.clipFromCamera(1, 2);
-  Eigen::Matrix<float, 3, 3> rows;  // x, y, w of clip space from the camera frame
-  rows << clip_from_camera.row(0).head<3>(), clip_from_camera.row(1).head<3>(),
-      clip_from_camera.row(3).head<3>();
+  const auto [near_mm, far_mm] = camera.depthRange(mesh.vertices);
+  const Eigen::Matrix<float, 4, 3> clip_from_camera = camera.clipFromCamera(near_mm, far_mm).leftCols<3>();
   const Points3 in_camera = camera.cameraFromModel(mesh.vertices);
   const Eigen::Matrix3f linear = camera.camera_from_model.linear();
   const float lens = perspective ? camera.focal_px : camera.scale_px_per_mm;
-  const float x_scale = rows(0, 0) / lens, y_scale = rows(1, 1) / lens;
+  const float x_scale = clip_from_camera(0, 0) / lens, y_scale = clip_from_camera(1, 1) / lens;
   Eigen::Vector3d rotation = Eigen::Vector3d::Zero(), translation = rotation;
   double focal = 0;
   for (Eigen::Index v = 0; v < grad_clip.rows(); ++v) {
-    const Eigen::Vector3f grad(grad_clip(v, 0), grad_clip(v, 1), grad_clip(v, 3));
+    const Eigen::Vector4f grad = grad_clip.row(v);
     if (grad.isZero(0)) continue;
-    const Eigen::Vector3f point = in_camera.row(v), grad_camera = rows.transpose() * grad;
+    const Eigen::Vector3f point = in_camera.row(v), grad_camera = clip_from_camera.transpose() * grad;
     gradients.vertices.row(v) += (linear.transpose() * grad_camera).transpose();
     rotation += point.cross(grad_camera).cast<double>();
     translation += grad_camera.cast<double>();
@@ -206,7 +204,7 @@ void addProjectionBackward(const Mesh& mesh, const Camera& camera, const Points4
 }  // namespace
 
 FaceImages renderFace(const Mesh& mesh, const Camera& camera, const ShadeOptions& options) {
-  check(mesh, options);
+  check("renderFace", mesh, options);
   const int width = camera.width_px, height = camera.height_px;
   const Points4 clip = camera.clipFromModel(mesh.vertices);
 
@@ -248,8 +246,13 @@ std::vector<FaceImages> renderFace(const Mesh& mesh, const std::vector<Camera>& 
 }
 
 FaceGradients& FaceGradients::operator+=(const FaceGradients& other) {
+  require(vertices.rows() == other.vertices.rows() && albedo.rows() == other.albedo.rows(),
+          "FaceGradients: ", other.vertices.rows(), " vertices with ", other.albedo.rows(),
+          " colours cannot be added to ", vertices.rows(), " with ", albedo.rows());
   const auto addImage = [](std::optional<ImageF>& sum, const std::optional<ImageF>& term) {
-    if (!sum || !term) return;
+    require(sum.has_value() == term.has_value() && (!sum || sum->size() == term->size()),
+            "FaceGradients: maps of different sizes cannot be added");
+    if (!sum) return;
     for (std::size_t i = 0; i < sum->size(); ++i) sum->data()[i] += term->data()[i];
   };
   vertices += other.vertices;
@@ -265,7 +268,7 @@ FaceGradients& FaceGradients::operator+=(const FaceGradients& other) {
 
 FaceGradients renderFaceBackward(const Mesh& mesh, const Camera& camera, const ShadeOptions& options,
                                  const FaceImages& images, const ImageF& grad_colour) {
-  check(mesh, options);
+  check("renderFaceBackward", mesh, options);
   const Fragments& fragments = images.fragments;
   const int width = fragments.width, height = fragments.height;
   require(width == camera.width_px && height == camera.height_px, "renderFaceBackward: the images are ",

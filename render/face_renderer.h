@@ -36,18 +36,18 @@ std::vector<FaceImages> renderFace(const Mesh& mesh, const std::vector<Camera>& 
 
 // Gradients of a loss with respect to what renderFace() was given.
 struct FaceGradients {
-  Points3 vertices;                      // V×3, per mm
-  Eigen::Matrix<float, 9, 3> light;      // per SH coefficient
-  std::optional<ImageF> albedo_texture;  // as the texture, if there was one
-  Points3 albedo;                        // V×3, if the vertices had colours
-  std::optional<ImageF> normal_map;      // as the normal map, if there was one
+  Points3 vertices;                                                       // V×3, per mm
+  Eigen::Matrix<float, 9, 3> light = Eigen::Matrix<float, 9, 3>::Zero();  // per SH coefficient
+  std::optional<ImageF> albedo_texture;                                   // as the texture, if there was one
+  Points3 albedo;                                                         // V×3, if the vertices had colours
+  std::optional<ImageF> normal_map;  // as the normal map, if there was one
   // Of a small motion of the face in the camera frame, x -> x + rotation × x + translation.
   Eigen::Vector3f rotation_rad = Eigen::Vector3f::Zero();
   Eigen::Vector3f translation_mm = Eigen::Vector3f::Zero();
   // Of the focal length in pixels; for a scaled orthographic camera, of its scale.
   float focal_px = 0;
 
-  FaceGradients& operator+=(const FaceGradients& other);
+  FaceGradients& operator+=(const FaceGradients& other);  // throws unless both are of the same inputs
 };
 
 // `images` is what renderFace() returned for the same arguments; grad_colour is H×W×3. What covers what has

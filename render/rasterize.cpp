@@ -27,13 +27,14 @@ void rasterizeOnDevice(ops::RasterizeParams params, const Points4& clip_position
   }
   ops::checkTriangles("rasterize", params.triangles);
   ops::checkIndices("rasterize", triangles.data(), triangles.rows(), clip_positions.rows());
-  static thread_local ops::CudaContext context;
+  static thread_local ops::CudaContext context;  // keeps its scratch memory for the next call
   const auto num_values = static_cast<std::int64_t>(fragments.rast.size());
   const ops::CudaArray<float> positions = uploaded(context, clip_positions.data(), clip_positions.size());
   const ops::CudaArray<std::int32_t> indices = uploaded(context, triangles.data(), triangles.size());
-  const ops::CudaArray<float> rast(context, num_values), derivatives(context, num_values);
-  const auto bytes = num_values * static_cast<std::int64_t>(sizeof(float));
   const bool has_derivatives = params.derivatives.present();
+  const ops::CudaArray<float> rast(context, num_values),
+      derivatives(context, has_derivatives ? num_values : 0);
+  const auto bytes = num_values * static_cast<std::int64_t>(sizeof(float));
   params.positions.data = positions.data();
   params.triangles.data = indices.data();
   params.rast.data = rast.data();

@@ -17,7 +17,7 @@ struct FaceImage {
   bool has_face = true;
   Eigen::Vector3f pose_deg = Eigen::Vector3f::Zero();  // yaw, pitch, roll
   Eigen::VectorXf expression;                          // E weights in [0, 1]
-  Camera camera;                                       // of the S×S image
+  Camera camera;                                       // of the S×S image; meaningless without a person
 };
 
 // Pictures of a run of indices share a subject; picture `index` depends on (seed, index) only.

@@ -37,7 +37,7 @@ struct SynthResult {
 //   has_face   uint8 N             0: background, animal, back of a head, or a face mostly outside the image
 //   pose       float32 N×3         degrees: yaw (+: towards the subject's left, right in the image), pitch (+: down),
 //                                  roll (+: clockwise in the image)
-//   identity   float32 N×I         coefficients of the model, standard deviations; this and the next mean nothing where has_face is 0
+//   identity   float32 N×I         coefficients of the model, standard deviations; these last four mean nothing where has_face is 0
 //   expression float32 N×E         weights in [0, 1]
 //   K          float32 N×3×3       intrinsic matrix of the image, pixels
 //   camera_from_model  float32 N×4×4  OpenCV camera frame from the model's frame, mm

@@ -13,6 +13,7 @@
 #include "core/parallel.h"
 #include "fitting/face_detector.h"
 #include "fitting/landmark_regressor.h"
+#include "render/ops/cuda.h"
 
 namespace facet {
 namespace {
@@ -28,6 +29,7 @@ std::string processorName() {
 }
 
 int examine(Session& session) {
+  std::string no_cuda;
   json report = {{"facet", FACET_VERSION},
                  {"compiler", std::string("g++ ") + __VERSION__},
                  {"build_type", FACET_BUILD_TYPE},
@@ -35,7 +37,7 @@ int examine(Session& session) {
                  {"processor", processorName()},
                  {"cores", std::thread::hardware_concurrency()},
                  {"threads", numThreads()},
-                 {"cuda", "not built; everything runs on the CPU"},
+                 {"cuda", ops::cudaAvailable(&no_cuda) ? "usable" : no_cuda + "; everything runs on the CPU"},
                  {"user_models", userModelFolder().string()}};
   int exit_code = 0;
   // Each part either says what it found or becomes the reason why reconstruct cannot run.

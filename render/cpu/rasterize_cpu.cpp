@@ -193,8 +193,9 @@ ClippedPolygon clip(const View& view, const std::int32_t* corner) {
       const Point& here = points[i];
       const Point& there = points[i + 1 < count ? i + 1 : 0];
       const double d_here = distance(here, plane), d_there = distance(there, plane);
-      if (d_here >= 0) next[kept++] = here;
-      if ((d_here >= 0) == (d_there >= 0)) continue;
+      // Rounding could make more corners than geometry allows.
+      if (d_here >= 0 && kept < ClippedPolygon::kMaxCorners) next[kept++] = here;
+      if ((d_here >= 0) == (d_there >= 0) || kept >= ClippedPolygon::kMaxCorners) continue;
       // Always from the inside to the outside: the two triangles of a shared edge get the same point, bit for
       // bit.
       const Point& inside = d_here >= 0 ? here : there;

@@ -84,7 +84,12 @@ void sumOverTriangles(int num_images, int height, const TriangleList& triangles,
       for (int i = begin; i < end; ++i) {
         BandSums& band = sums[static_cast<std::size_t>(i)];
         band.start(triangles.count, stride);
-        runBand(first + i / bands_per_image, i % bands_per_image, &band);
+        try {
+          runBand(first + i / bands_per_image, i % bands_per_image, &band);
+        } catch (...) {  // out of memory: the thread's slots must be clean for its next band
+          band.finish();
+          throw;
+        }
         band.finish();
       }
     });

@@ -58,8 +58,9 @@ void checkInterpolate(const char* op, const Params& params) {
           " differentiated channels; 0 or more are expected");
   for (int k = 0; k < params.num_differentiated; ++k) {
     const int channel = params.differentiated ? params.differentiated[k] : k;
-    require(channel >= 0 && channel < params.attributes.channels, op, ": differentiated channel ", k, " is ",
-            channel, ", but the attributes have channels 0 to ", params.attributes.channels - 1);
+    require(channel >= -params.attributes.channels && channel < params.attributes.channels, op,
+            ": differentiated channel ", k, " is ", channel, ", but the attributes have channels 0 to ",
+            params.attributes.channels - 1, " (negative ones count from the end)");
   }
 }
 
@@ -67,7 +68,10 @@ template <typename Executor, typename Params>
 const std::int32_t* uploadDifferentiated(const Params& params, Executor& executor) {
   if (!params.differentiated || params.num_differentiated == 0) return nullptr;
   std::int32_t* const channels = executor.template hostArray<std::int32_t>(params.num_differentiated);
-  for (int k = 0; k < params.num_differentiated; ++k) channels[k] = params.differentiated[k];
+  for (int k = 0; k < params.num_differentiated; ++k) {
+    const int channel = params.differentiated[k];
+    channels[k] = channel < 0 ? channel + params.attributes.channels : channel;
+  }
   return executor.upload(channels, params.num_differentiated);
 }
 

@@ -384,7 +384,7 @@ struct CornerGradients {
 FACET_HD inline CornerGradients shadeBackward(const Viewport& view, const HomogeneousTriangle& triangle,
                                               int x, int y, float grad_u, float grad_v,
                                               const Four& grad_derivatives) {
-  constexpr double kSmallestSum = 1e-6;  // a quarter of a pixel at 1000×1000 and w = 1
+  constexpr double kSmallestSum = 1e-6;  // an eighth of a pixel at 1000×1000 and w = 1
   const double pixel_x = 2.0 / view.width, pixel_y = 2.0 / view.height;
   const double ndc_x = (x + 0.5) * pixel_x - 1, ndc_y = 1 - (y + 0.5) * pixel_y;
   double qx[3], qy[3], w[3], a[3], a_x[3], a_y[3];

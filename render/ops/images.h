@@ -13,6 +13,11 @@ namespace facet::ops {
 // H), X points right and Y down in all screen derivatives. (nvdiffrast stores the bottom row first; flip rows
 // and the sign of Y to compare.)
 
+// Shapes, strides, pointers and (in host memory) vertex indices are checked: std::invalid_argument names
+// operation, argument, value and rule. Outputs must not overlap inputs. A rast value that names no triangle
+// of the list is background; antialiasCpu() and edgeGradientCpu(), which look triangles up for pairs of
+// pixels, refuse it instead.
+
 // N×H×W×C floats. Channels are adjacent, pixels of a row too; rows and images may be padded.
 template <typename T>
 struct ImagesT {

@@ -47,19 +47,21 @@ ops::Images writable(const Tensor& tensor) {
                      static_cast<int>(tensor.size(3)));
 }
 
-// V×C, shared by all images, or N×V×C.
-ops::ConstRows rows(const Tensor& tensor, const char* operation, const char* name) {
+// V×C, shared by all images, or N×V×C. `num_images` is N, or -1 where these rows decide it.
+ops::ConstRows rows(const Tensor& tensor, const char* operation, const char* name, int64_t num_images = -1) {
   requireDense(tensor, operation, name, torch::kFloat32);
   require(tensor.dim() == 2 || tensor.dim() == 3, operation, ": ", name, " has shape ", shapeOf(tensor),
           ", expected V×C or N×V×C");
   const bool batched = tensor.dim() == 3;
+  require(!batched || num_images < 0 || tensor.size(0) == num_images, operation, ": ", name, " has shape ",
+          shapeOf(tensor), ", but there are ", num_images, " images; give one item each, or V×C for all");
   return ops::ConstRows(tensor.data_ptr<float>(), tensor.size(-2), static_cast<int>(tensor.size(-1)),
-                        batched ? tensor.stride(0) : 0);
+                        batched ? tensor.size(1) * tensor.size(2) : 0);
 }
 
 ops::Rows writableRows(const Tensor& tensor) {
   return ops::Rows(tensor.data_ptr<float>(), tensor.size(-2), static_cast<int>(tensor.size(-1)),
-                   tensor.dim() == 3 ? tensor.stride(0) : 0);
+                   tensor.dim() == 3 ? tensor.size(1) * tensor.size(2) : 0);
 }
 
 ops::TriangleList triangleList(const Tensor& tensor, const char* operation) {
@@ -111,7 +113,7 @@ class RasterizeFunction : public Function<RasterizeFunction> {
     const Tensor grad_derivatives = gradients.size() > 1 ? denseGradient(gradients[1]) : Tensor();
     const Tensor grad_positions = torch::empty_like(saved[0]);
     ops::RasterizeBackwardParams params;
-    params.positions = rows(saved[0], "rasterize", "positions");
+    params.positions = rows(saved[0], "rasterize", "positions", saved[2].size(0));
     params.triangles = triangleList(saved[1], "rasterize");
     params.rast = images(saved[2], "rasterize", "rast");
     params.grad_rast = images(grad_rast, "rasterize", "the gradient of rast");
@@ -130,7 +132,7 @@ class InterpolateFunction : public Function<InterpolateFunction> {
     const Tensor derivatives = given_derivatives.value_or(Tensor());
     const std::vector<int> channels(differentiated.begin(), differentiated.end());
     ops::InterpolateParams params;
-    params.attributes = rows(attributes, "interpolate", "attributes");
+    params.attributes = rows(attributes, "interpolate", "attributes", rast.size(0));
     params.triangles = triangleList(triangles, "interpolate");
     params.rast = images(rast, "interpolate", "rast");
     params.derivatives = images(derivatives, "interpolate", "derivatives");
@@ -163,7 +165,7 @@ class InterpolateFunction : public Function<InterpolateFunction> {
     const Tensor grad_attributes = torch::empty_like(attributes), grad_rast = torch::empty_like(rast);
     const Tensor grad_derivatives = grad_slopes.defined() ? torch::empty_like(derivatives) : Tensor();
     ops::InterpolateBackwardParams params;
-    params.attributes = rows(attributes, "interpolate", "attributes");
+    params.attributes = rows(attributes, "interpolate", "attributes", rast.size(0));
     params.triangles = triangleList(saved[2], "interpolate");
     params.rast = images(rast, "interpolate", "rast");
     params.derivatives = images(derivatives, "interpolate", "derivatives");
@@ -319,7 +321,7 @@ class AntialiasFunction : public Function<AntialiasFunction> {
     ops::AntialiasParams params;
     params.colour = images(colour, "antialias", "colour");
     params.rast = images(rast, "antialias", "rast");
-    params.positions = rows(positions, "antialias", "positions");
+    params.positions = rows(positions, "antialias", "positions", colour.size(0));
     params.triangles = triangleList(triangles, "antialias");
     params.opposite = opposite.data_ptr<std::int32_t>();
     params.clamp = clamp;
@@ -339,7 +341,7 @@ Rasterized rasterize(const Tensor& positions, const Tensor& triangles, int heigh
 std::tuple<Tensor, Tensor> interpolate(const Tensor& attributes, const Tensor& rast, const Tensor& triangles,
                                        const Tensor& derivatives, const std::vector<int>& differentiated) {
   images(rast, "interpolate", "rast");  // checked before its shape is used
-  rows(attributes, "interpolate", "attributes");
+  rows(attributes, "interpolate", "attributes", rast.size(0));
   const tensor_list out =
       InterpolateFunction::apply(attributes, rast, triangles, optional(derivatives),
                                  std::vector<int64_t>(differentiated.begin(), differentiated.end()));
@@ -357,7 +359,7 @@ Tensor texture(const Tensor& texture, const Tensor& uv, const Tensor& uv_derivat
 Tensor antialias(const Tensor& colour, const Tensor& rast, const Tensor& positions, const Tensor& triangles,
                  bool clamp) {
   images(colour, "antialias", "colour");
-  rows(positions, "antialias", "positions");
+  rows(positions, "antialias", "positions", colour.size(0));
   return AntialiasFunction::apply(colour, rast, positions, triangles, clamp);
 }
 

@@ -284,8 +284,9 @@ TEST_CASE("learning: a texture is learned better through mip levels than without
     double square = 0;
     std::size_t count = 0;
     for (int i = 0; i < 8; ++i) {
-      const Camera camera = turned(test::frontCamera(kView, kView, 80, 160 * std::pow(8.0F, static_cast<float>(i) / 7)),
-                                   randomRotation(generator));
+      const Camera camera =
+          turned(test::frontCamera(kView, kView, 80, 160 * std::pow(8.0F, static_cast<float>(i) / 7)),
+                 randomRotation(generator));
       const ImageF wanted = areaSampled(camera);
       const ImageF got = lookUp(camera, texture, mipmaps, nullptr, nullptr);
       double error = 0;

@@ -63,12 +63,15 @@ def main():
     state = torch.load(args.checkpoint, map_location="cpu")
     network = LandmarkNet(state["num_points"], NUM_MODES)
     network.load_state_dict(state["average"])
+    identity_sigma_scale = 1.0
     training, sigma_scale = {"minutes": round(state["elapsed"] / 60, 1), "samples_seen": state["seen"]}, 1.0
     if args.describe:
         with open(args.describe) as file:
-            training = json.load(file)["training"]
+            described = json.load(file)
+        training, identity_sigma_scale = described["training"], described.get("identity_sigma_scale", 1.0)
         sigma_scale = training["validation_percent_of_outer_eye_distance"]["degraded"]["error/sigma"]
-    export(network, LandmarkLayout(args.dense, state["num_points"]), args.onnx, training, sigma_scale)
+    export(network, LandmarkLayout(args.dense, state["num_points"]), args.onnx, training, sigma_scale,
+           identity_sigma_scale)
 
 
 if __name__ == "__main__":

@@ -212,8 +212,10 @@ def train(rank, world, args, device):
     elapsed_before, step, seen = 0.0, 0, 0
     if args.resume or args.start:
         state = torch.load(checkpoint_path if args.resume else args.start, map_location=device)
-        network.load_state_dict(state["average" if args.start else "network"], strict=bool(args.resume))
-        average.network.load_state_dict(state["average"], strict=bool(args.resume))
+        for target, weights in ((network, state["average" if args.start else "network"]), (average.network, state["average"])):
+            missing, unknown = target.load_state_dict(weights, strict=bool(args.resume))
+            if unknown or any(not name.startswith("identity_head.") for name in missing):   # a landmark network may lack that head
+                raise SystemExit(f"--start {args.start}: not a checkpoint of this network (missing {missing}, unknown {unknown})")
         if args.resume:
             optimizer.load_state_dict(state["optimizer"])
             average.steps = state["average_steps"]

@@ -124,6 +124,11 @@ TEST_CASE("torch operators: wrong types, layouts and shapes are named") {
                        doctest::Contains("not contiguous"), std::invalid_argument);
   const Tensor rast = rasterize(positions, triangles, 8, 8).rast;
   CHECK_THROWS_AS(interpolate(noise({4, 2}, 1), rast[0], triangles), std::invalid_argument);
+  const Tensor two = torch::cat({rast, rast});
+  CHECK_THROWS_WITH_AS(interpolate(noise({1, 4, 2}, 1), two, triangles),
+                       doctest::Contains("there are 2 images"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(antialias(noise({2, 8, 8, 3}, 1), two, positions.unsqueeze(0), triangles),
+                       doctest::Contains("there are 2 images"), std::invalid_argument);
   CHECK_THROWS_AS(texture(noise({1, 7, 7, 3}, 1), noise({1, 4, 4, 2}, 2), noise({1, 4, 4, 4}, 3), {},
                           {ops::Filter::kLinearMipmapLinear}),
                   std::invalid_argument);
