@@ -5,31 +5,27 @@ set_property(CACHE FACET_CUDA PROPERTY STRINGS AUTO ON OFF)
 
 set(FACET_HAS_CUDA OFF)
 if(NOT FACET_CUDA STREQUAL "OFF")
+  # The toolkit's default place is on few people's PATH.
   if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
     find_program(FACET_NVCC nvcc PATHS /usr/local/cuda/bin)
     mark_as_advanced(FACET_NVCC)
     if(FACET_NVCC)
-      set(CMAKE_CUDA_COMPILER ${FACET_NVCC})
+      set(ENV{CUDACXX} ${FACET_NVCC})
     endif()
   endif()
-  # Turing to Hopper, and PTX for what comes after. The compiler's own default would be a single old one, and
-  # `native` is an error on a machine without a device.
+  # Turing to Hopper. The compiler's own default would be a single old one, and `native` is an error on a machine
+  # without a device.
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
     set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90)
   endif()
   include(CheckLanguage)
-  check_language(CUDA)
-  if(CMAKE_CUDA_COMPILER)
+  check_language(CUDA)  # in a project of its own: a broken toolkit only means a build without CUDA
+  find_package(CUDAToolkit 11.8 QUIET)
+  if(CMAKE_CUDA_COMPILER AND CUDAToolkit_FOUND)
     enable_language(CUDA)
-    find_package(CUDAToolkit REQUIRED)
-    if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 11.8)
-      message(STATUS "FACET_CUDA: nvcc ${CMAKE_CUDA_COMPILER_VERSION} is too old, 11.8 is needed")
-    else()
-      set(FACET_HAS_CUDA ON)
-    endif()
-  endif()
-  if(FACET_CUDA STREQUAL "ON" AND NOT FACET_HAS_CUDA)
-    message(FATAL_ERROR "FACET_CUDA is ON, but no CUDA compiler of version 11.8 or later was found; "
+    set(FACET_HAS_CUDA ON)
+  elseif(FACET_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "FACET_CUDA is ON, but no working CUDA toolkit of version 11.8 or later was found; "
       "set CMAKE_CUDA_COMPILER, or use -DFACET_CUDA=OFF")
   endif()
 endif()

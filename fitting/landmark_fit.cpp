@@ -179,7 +179,7 @@ void checkLandmarks(const MorphableModel& model, const FitLandmarks& landmarks) 
           " expression modes; a fit needs both");
   checkSet(landmarks.ibug68, model.landmarks68, "iBUG");
   checkSet(landmarks.dense, model.dense, "dense");
-  const IdentityEvidence& identity = landmarks.identity;
+  const IdentityEvidence& identity = landmarks.identity_evidence;
   require(identity.matrix.allFinite() && identity.target.allFinite(),
           "fitLandmarks: the identity guess is not finite");
   require(identity.empty() || (identity.matrix.rows() == identity.target.size() &&
@@ -293,9 +293,9 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
       problem.AddResidualBlock(GaussianPriorCost::create(Eigen::VectorXd::Zero(sigma.size()), sigma), nullptr,
                                state.identity.data());
     }
-    if (!landmarks.identity.empty() && options.guess_weight > 0) {
+    if (!landmarks.identity_evidence.empty() && options.guess_weight > 0) {
       problem.AddResidualBlock(
-          LinearGaussianCost::create(landmarks.identity.matrix, landmarks.identity.target,
+          LinearGaussianCost::create(landmarks.identity_evidence.matrix, landmarks.identity_evidence.target,
                                      std::sqrt(options.guess_weight)),
           nullptr, state.identity.data());
     }

@@ -77,7 +77,7 @@ struct FitLandmarks {
   bool jaw_is_outline =
       false;  // jaw points 0–16 lie on the visible outline (2D annotations) and slide along it;
               // false: they are fixed points of the surface, seen or not (facet's own network)
-  IdentityEvidence identity;  // a network's guess of the identity; may be empty
+  IdentityEvidence identity_evidence;  // a network's guess of the identity; may be empty
 };
 
 // Throws std::invalid_argument for options or landmarks that do not fit the model. The result's frame: model

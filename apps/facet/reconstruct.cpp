@@ -191,7 +191,7 @@ FitLandmarks landmarksForFit(const MorphableModel& model, const MorphableModel& 
   FitLandmarks landmarks{prediction.ibug68, {}};
   if (model.dense.size() > 0 && model.dense.size() == prediction.dense.size()) {
     landmarks.dense = prediction.dense;
-    landmarks.identity = identityEvidence(prediction.identity, builtin, model);
+    landmarks.identity_evidence = identityEvidence(prediction.identity, builtin, model);
   }
   return landmarks;
 }

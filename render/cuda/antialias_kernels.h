@@ -4,8 +4,8 @@
 
 #include "render/cuda/accumulate.h"
 #include "render/cuda/antialias_math.h"
-#include "render/cuda/arguments.h"
 #include "render/ops/antialias.h"
+#include "render/ops/checks.h"
 
 // Antialiasing and its gradient with respect to colours as gathers: each pixel looks at its four pairs, so
 // that nothing needs atomics. Only the gradient with respect to positions is a scatter, of the few pairs that
@@ -181,7 +181,7 @@ inline void checkAntialias(const char* op, const AntialiasParams& params) {
   const ConstImages& colour = params.colour;
   checkImages(op, "colour", colour, colour.num_images, colour.height, colour.width, colour.channels);
   checkImages(op, "rast", params.rast, colour.num_images, colour.height, colour.width, 4);
-  checkRows(op, "positions", params.positions, 4);
+  checkRows(op, "positions", params.positions, params.positions.num_rows, 4);
   checkTriangles(op, params.triangles);
   require(params.opposite != nullptr || params.triangles.count == 0, op,
           ": opposite is missing (null); make it with buildTopology()");
@@ -227,7 +227,8 @@ void antialiasBackward(const AntialiasBackwardParams& params, Executor& executor
             ": grad_colour is grad_out; they need memory of their own");
   }
   if (params.grad_positions.present()) {
-    checkGradientRows(kName, "grad_positions", params.grad_positions, forward.positions);
+    checkRows(kName, "grad_positions", params.grad_positions, forward.positions.num_rows,
+              forward.positions.channels);
   }
   const std::int64_t num_pixels = colour.numPixels();
   AntialiasScene scene = {};
@@ -405,8 +406,9 @@ void edgeGradient(const EdgeGradientParams& params, Executor& executor) {
   checkImages(kName, "rast", params.rast, colour.num_images, colour.height, colour.width, 4);
   checkImages(kName, "grad_out", params.grad_out, colour.num_images, colour.height, colour.width,
               colour.channels);
-  checkRows(kName, "positions", params.positions, 4);
-  checkGradientRows(kName, "grad_positions", params.grad_positions, params.positions);
+  checkRows(kName, "positions", params.positions, params.positions.num_rows, 4);
+  checkRows(kName, "grad_positions", params.grad_positions, params.positions.num_rows,
+            params.positions.channels);
   checkTriangles(kName, params.triangles);
   require(params.max_step > 0, kName, ": max_step is ", params.max_step,
           "; give the pixels that an intersection may move per unit of depth, above 0");

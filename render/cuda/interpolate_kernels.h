@@ -3,7 +3,7 @@
 #include <type_traits>
 
 #include "render/cuda/accumulate.h"
-#include "render/cuda/arguments.h"
+#include "render/ops/checks.h"
 #include "render/ops/interpolate.h"
 
 namespace facet::ops::cuda {
@@ -52,7 +52,7 @@ template <typename Params>
 void checkInterpolate(const char* op, const Params& params) {
   const ConstImages& rast = params.rast;
   checkImages(op, "rast", rast, rast.num_images, rast.height, rast.width, 4);
-  checkRows(op, "attributes", params.attributes, 0);
+  checkRows(op, "attributes", params.attributes);
   checkTriangles(op, params.triangles);
   require(params.num_differentiated >= 0, op, ": ", params.num_differentiated,
           " differentiated channels; 0 or more are expected");
@@ -207,7 +207,8 @@ void interpolateBackward(const InterpolateBackwardParams& params, Executor& exec
                 4);
   }
   if (params.grad_attributes.present()) {
-    checkGradientRows(kName, "grad_attributes", params.grad_attributes, params.attributes);
+    checkRows(kName, "grad_attributes", params.grad_attributes, params.attributes.num_rows,
+              params.attributes.channels);
   }
 
   const std::int64_t num_pixels = rast.numPixels();

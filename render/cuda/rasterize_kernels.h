@@ -3,8 +3,8 @@
 #include <type_traits>
 
 #include "render/cuda/accumulate.h"
-#include "render/cuda/arguments.h"
 #include "render/cuda/rasterize_math.h"
+#include "render/ops/checks.h"
 
 // The rasterizer as a sequence of kernels, for any executor (see executor.h).
 //
@@ -248,7 +248,7 @@ inline void checkRasterize(const RasterizeParams& params) {
   if (params.previous.present()) {
     checkImages(kName, "previous", params.previous, rast.num_images, rast.height, rast.width, 4);
   }
-  checkRows(kName, "positions", params.positions, 4);
+  checkRows(kName, "positions", params.positions, params.positions.num_rows, 4);
   checkTriangles(kName, params.triangles);
   if (!params.ranges) return;
   require(params.positions.image_stride == 0, kName,
@@ -344,8 +344,9 @@ void rasterizeBackward(const RasterizeBackwardParams& params, Executor& executor
     checkImages(kName, "grad_derivatives", params.grad_derivatives, rast.num_images, rast.height, rast.width,
                 4);
   }
-  checkRows(kName, "positions", params.positions, 4);
-  checkGradientRows(kName, "grad_positions", params.grad_positions, params.positions);
+  checkRows(kName, "positions", params.positions, params.positions.num_rows, 4);
+  checkRows(kName, "grad_positions", params.grad_positions, params.positions.num_rows,
+            params.positions.channels);
   checkTriangles(kName, params.triangles);
 
   const TriangleSource source = {params.positions, params.triangles, nullptr, nullptr, rast.num_images};

@@ -3,8 +3,8 @@
 #include <type_traits>
 
 #include "render/cuda/accumulate.h"
-#include "render/cuda/arguments.h"
 #include "render/cuda/texture_math.h"
+#include "render/ops/checks.h"
 
 namespace facet::ops::cuda {
 

@@ -45,8 +45,8 @@ inline void checkOutput(const char* op, const char* name, const Images& images, 
 }
 
 inline void checkRows(const char* op, const char* name, const ConstRows& rows) {
-  require(rows.num_rows >= 0 && rows.channels > 0, op, ": ", name, " has the impossible shape ",
-          rows.num_rows, "x", rows.channels);
+  require(rows.num_rows >= 0 && rows.num_rows <= INT32_MAX && rows.channels > 0, op, ": ", name,
+          " has the impossible shape ", rows.num_rows, "x", rows.channels, "; indices have 32 bits");
   require(rows.present() || rows.num_rows == 0, op, ": ", name, " is missing (null)");
   const std::int64_t item = rows.num_rows * rows.channels;
   require(rows.image_stride == 0 || rows.image_stride >= item, op, ": ", name, " has an image stride of ",

@@ -69,7 +69,7 @@ def main():
         with open(args.describe) as file:
             described = json.load(file)
         training, identity_sigma_scale = described["training"], described.get("identity_sigma_scale", 1.0)
-        sigma_scale = training["validation_percent_of_outer_eye_distance"]["degraded"]["error/sigma"]
+        sigma_scale = training["validation"]["degraded"]["error/sigma"]
     export(network, LandmarkLayout(args.dense, state["num_points"]), args.onnx, training, sigma_scale,
            identity_sigma_scale)
 

@@ -152,8 +152,8 @@ def validate(network, folder, layout, identity_target, device, count=768):
             known = np.isfinite(identity[:, 0].numpy())
             difference = (identity - coefficients.cpu()).numpy()[known]
             square_mm = np.einsum("ni,ij,nj->n", difference, identity_target.metric, difference)
-            nothing = identity.numpy()[known]
-            identity_mm.append(np.stack([square_mm, np.einsum("ni,ij,nj->n", nothing, identity_target.metric, nothing)], 1))
+            truth_c = identity.numpy()[known]   # their size is the error of the average face
+            identity_mm.append(np.stack([square_mm, np.einsum("ni,ij,nj->n", truth_c, identity_target.metric, truth_c)], 1))
             identity_scaled.append(difference / log_sigma_c.cpu().clamp(-4, 1).exp().numpy()[known])
         errors, confidence, truth = np.concatenate(errors), np.concatenate(confidence), np.concatenate(truth)
         hidden, scaled = np.concatenate(hidden), np.concatenate(scaled)
@@ -164,8 +164,8 @@ def validate(network, folder, layout, identity_target, device, count=768):
         row["found"] = float((confidence[truth] > 0.5).mean() * 100)
         row["false"] = float((confidence[~truth] > 0.5).mean() * 100) if (~truth).any() else 0.0
         if len(np.concatenate(identity_mm)):
-            row["identity mm"], row["of mm"] = (float(v) for v in np.sqrt(np.concatenate(identity_mm)).mean(0))
-            row["/sigma"] = float(np.sqrt(np.mean(np.concatenate(identity_scaled) ** 2)))
+            row["identity_mm"], row["average_face_mm"] = (float(v) for v in np.sqrt(np.concatenate(identity_mm)).mean(0))
+            row["identity/sigma"] = float(np.sqrt(np.mean(np.concatenate(identity_scaled) ** 2)))
         table[label] = row
     return table
 
@@ -243,9 +243,9 @@ def train(rank, world, args, device):
         save_checkpoint(checkpoint_path, network, average, optimizer, elapsed, step, seen)
         export_network.export(average.network, layout, args.onnx or os.path.join(args.out, "landmarks.onnx"),
                               {"minutes": round(elapsed / 60, 1), "samples_seen": seen, "synthetic_faces": len(folder),
-                               "finished": final, "validation_percent_of_outer_eye_distance": table},
+                               "finished": final, "validation": table},
                               sigma_scale=table["degraded"]["error/sigma"],
-                              identity_sigma_scale=table["canonical"].get("/sigma", 1.0))
+                              identity_sigma_scale=table["canonical"].get("identity/sigma", 1.0))
 
     for images, points, weights, is_face, identity in loader:
         progress = (elapsed_before + time.time() - started) / (60 * args.minutes)
