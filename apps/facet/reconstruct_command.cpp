@@ -147,6 +147,10 @@ int runOne(const Arguments& arguments, Session& session) {
          " photos given: with --batch each becomes a face of its own in ", arguments.output,
          "/<photo name>; several photos of one person cannot be combined yet");
   }
+  if (std::filesystem::is_directory(arguments.photos.front())) {
+    fail(ErrorKind::kInput, arguments.photos.front(),
+         ": is a directory, expected a photo; add --batch to make a face of every photo in it");
+  }
   Work work(arguments, session);
   const json summary = work.run(arguments.photos.front(), arguments.output);
   if (session.json) std::cout << jsonText(summary);

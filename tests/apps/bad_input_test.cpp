@@ -181,7 +181,7 @@ TEST_CASE("reconstruct: a photo with EXIF rotation is turned upright") {
 TEST_CASE("reconstruct: a folder or a missing file in place of the photo is exit code 3") {
   const Workplace at;
   fs::create_directory(at.path("album"));
-  checkFailure(at.reconstruct(at.path("album")), 3, {"album"});
+  checkFailure(at.reconstruct(at.path("album")), 3, {"album", "--batch"});
   checkFailure(at.reconstruct(at.path("nothing.jpg")), 3, {"nothing.jpg"});
   CHECK(at.isClean());
 }
