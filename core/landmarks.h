@@ -8,6 +8,7 @@
 namespace facet {
 
 constexpr int kNumIbugLandmarks = 68;
+constexpr int kNumJawLandmarks = 17;  // iBUG 0–16
 
 // Points fixed to a topology: a triangle and its barycentric weights each.
 struct LandmarkEmbedding {

@@ -4,21 +4,16 @@
 #include <cmath>
 
 #include "core/check.h"
-#include "core/parallel.h"
 
 namespace facet {
 namespace {
 
+constexpr std::size_t kNumContourRows = 79;
+
 void addModes(const Basis& basis, const Eigen::VectorXf& coefficients, const char* what, Points3& values) {
-  const Eigen::Index count = coefficients.size();
-  require(count <= basis.cols(), "MorphableModel: ", count, " ", what, " coefficients for ", basis.cols(),
-          " modes");
-  if (count == 0 || coefficients.isZero(0)) return;
-  Eigen::Map<Eigen::VectorXf> flat(values.data(), values.size());
-  constexpr int kChunk = 8192;  // rows; the sums stay in the first-level cache while the modes stream by
-  parallelFor(static_cast<int>(flat.size()), kChunk, [&](int begin, int end) {
-    flat.segment(begin, end - begin).noalias() += basis.block(begin, 0, end - begin, count) * coefficients;
-  });
+  require(coefficients.size() <= basis.cols(), "MorphableModel: ", coefficients.size(), " ", what,
+          " coefficients for ", basis.cols(), " modes");
+  basis.addTo(coefficients, values.data(), values.size());
 }
 
 void checkBasis(const Basis& basis, int num_vertices, const char* what) {
@@ -54,11 +49,13 @@ void checkIndices(const std::vector<Index>& indices, std::size_t expected_count,
 }  // namespace
 
 Points3 MorphableModel::vertices(const Eigen::VectorXf& identity_coefficients,
-                                 const Eigen::VectorXf& expression_weights) const {
+                                 const Eigen::VectorXf& expression_weights, const Points3& pose) const {
   Points3 result = mean;
   addModes(identity, identity_coefficients, "identity", result);
   addModes(expression, expression_weights, "expression", result);
-  return result;
+  if (pose.rows() == 0) return result;
+  require(skeleton.has_value(), "MorphableModel: a pose was given, but ", id, " has no joints");
+  return skeleton->posed(result, pose);
 }
 
 Points3 MorphableModel::albedoColours(const Eigen::VectorXf& albedo_coefficients) const {
@@ -90,15 +87,33 @@ void MorphableModel::check() const {
   require(expression_names.size() == static_cast<std::size_t>(numExpression()),
           "MorphableModel: ", expression_names.size(), " expression names for ", numExpression(),
           " expressions");
+  require(num_blendshapes >= 0 && num_blendshapes <= numExpression(), "MorphableModel: ", num_blendshapes,
+          " of the ", numExpression(), " expressions are blendshapes");
+  if (skeleton) skeleton->check(numVertices());
+  checkBasis(blendshapes, numVertices(), "blendshape");
+  require(blendshape_names.size() == static_cast<std::size_t>(blendshapes.cols()),
+          "MorphableModel: ", blendshape_names.size(), " blendshape names for ", blendshapes.cols(),
+          " blendshapes");
   require(albedo_names.empty() || albedo_names.size() == static_cast<std::size_t>(numAlbedo()),
           "MorphableModel: ", albedo_names.size(), " albedo names for ", numAlbedo(), " albedo modes");
   require(albedo_mean.rows() == mean.rows() || (albedo_mean.rows() == 0 && numAlbedo() == 0),
           "MorphableModel: ", albedo_mean.rows(), " albedo colours for ", numVertices(), " vertices");
   require(albedo_mean.allFinite(), "MorphableModel: a mean albedo value is not finite");
+  checkBasis(specular, numVertices(), "specular");
+  require((specular_mean.rows() == mean.rows() || (specular_mean.rows() == 0 && specular.cols() == 0)) &&
+              specular_mean.allFinite(),
+          "MorphableModel: ", specular_mean.rows(), " specular colours for ", numVertices(),
+          " vertices, or one that is not finite");
   require(landmarks68.size() == 0 || landmarks68.size() == kNumIbugLandmarks,
           "MorphableModel: landmarks68 has ", landmarks68.size(), " points");
   checkEmbedding(landmarks68, triangles.rows(), "landmarks68");
   checkEmbedding(dense, triangles.rows(), "dense");
+  require(contour_by_yaw.empty() || contour_by_yaw.size() == kNumContourRows,
+          "MorphableModel: ", contour_by_yaw.size(), " contour rows, expected ", kNumContourRows);
+  for (const LandmarkEmbedding& row : contour_by_yaw) {
+    require(row.size() == kNumJawLandmarks, "MorphableModel: a contour row has ", row.size(), " points");
+    checkEmbedding(row, triangles.rows(), "contour_by_yaw");
+  }
   const auto num_vertices = static_cast<std::size_t>(numVertices());
   checkIndices(symmetry, num_vertices, num_vertices, "symmetry");
   checkIndices(region, num_vertices, region_names.size(), "region");

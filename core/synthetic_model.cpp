@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 #include <random>
+#include <utility>
 
 #include "core/check.h"
 #include "core/morphable_model.h"
@@ -210,9 +211,9 @@ Eigen::VectorXf smoothField(const Points3& positions, Random& random) {
 
 // Smooth fields made orthogonal to each other and to what pose and camera explain (shift, turn, size), so
 // that a fit can tell them apart. Root mean square per vertex: 3 mm, falling with the index.
-Basis identityBasis(const Points3& mean, int count, Random& random) {
+Eigen::MatrixXf identityBasis(const Points3& mean, int count, Random& random) {
   constexpr int kPoseFields = 7;
-  Basis fields(mean.size(), kPoseFields + count);
+  Eigen::MatrixXf fields(mean.size(), kPoseFields + count);
   for (Eigen::Index v = 0; v < mean.rows(); ++v) {
     const Eigen::Vector3f p = mean.row(v);
     auto rows = fields.middleRows<3>(3 * v);
@@ -221,9 +222,9 @@ Basis identityBasis(const Points3& mean, int count, Random& random) {
     rows.col(6) = p;
   }
   for (int i = 0; i < count; ++i) fields.col(kPoseFields + i) = smoothField(mean, random);
-  const Basis orthonormal =
-      Eigen::HouseholderQR<Basis>(fields).householderQ() * Basis::Identity(fields.rows(), fields.cols());
-  Basis basis = orthonormal.rightCols(count);
+  const Eigen::MatrixXf orthonormal = Eigen::HouseholderQR<Eigen::MatrixXf>(fields).householderQ() *
+                                      Eigen::MatrixXf::Identity(fields.rows(), fields.cols());
+  Eigen::MatrixXf basis = orthonormal.rightCols(count);
   for (int i = 0; i < count; ++i) {
     const float rms_mm = 3 / (1 + 0.15F * static_cast<float>(i));
     basis.col(i) *= rms_mm * std::sqrt(static_cast<float>(mean.rows()));
@@ -274,11 +275,11 @@ MorphableModel makeSyntheticModel(unsigned seed, int num_identity, int num_expre
   addTopology(model);
   model.identity = identityBasis(model.mean, num_identity, random);
 
-  model.expression.resize(model.mean.size(), num_expression);
+  Eigen::MatrixXf expression(model.mean.size(), num_expression);
   for (int i = 0; i < num_expression; ++i) {
     if (i < static_cast<int>(kExpressions.size())) {
       model.expression_names.emplace_back(kExpressions[i].name);
-      model.expression.col(i) = localField(model.mean, kExpressions[i]);
+      expression.col(i) = localField(model.mean, kExpressions[i]);
     } else {
       model.expression_names.push_back("expression" + std::to_string(i));
       const LocalShape shape{"",
@@ -286,17 +287,21 @@ MorphableModel makeSyntheticModel(unsigned seed, int num_identity, int num_expre
                              random.uniform(-70, 50),
                              15,
                              {random.uniform(-6, 6), random.uniform(-6, 6), random.uniform(-3, 3)}};
-      model.expression.col(i) = localField(model.mean, shape);
+      expression.col(i) = localField(model.mean, shape);
     }
   }
 
+  model.expression = std::move(expression);
+  model.num_blendshapes = num_expression;
+
   model.albedo_mean.resize(model.mean.rows(), 3);
   model.albedo_mean.rowwise() = Eigen::RowVector3f(0.45F, 0.28F, 0.21F);
-  model.albedo.resize(model.mean.size(), num_albedo);
+  Eigen::MatrixXf albedo(model.mean.size(), num_albedo);
   for (int i = 0; i < num_albedo; ++i) {
-    model.albedo.col(i) = 0.03F * smoothField(model.mean, random);
+    albedo.col(i) = 0.03F * smoothField(model.mean, random);
     model.albedo_names.push_back("tone" + std::to_string(i));
   }
+  model.albedo = std::move(albedo);
 
   for (int ring = 0; ring < kRings; ++ring) {
     for (int segment = 0; segment < kSegments; ++segment) model.symmetry.push_back(vertexAt(ring, -segment));

@@ -43,9 +43,10 @@ struct AlbedoModel {
     if (model.numAlbedo() > 0) return;
     // Two modes: more or less melanin, and more or less blood (haemoglobin absorbs green most).
     const Eigen::Vector3f melanin(-0.14F, -0.12F, -0.10F), blood(0.010F, -0.030F, -0.015F);
-    basis.resize(3 * model.numVertices(), 2);
-    basis.col(0) = melanin.replicate(model.numVertices(), 1);
-    basis.col(1) = blood.replicate(model.numVertices(), 1);
+    Eigen::MatrixXf modes(3 * model.numVertices(), 2);
+    modes.col(0) = melanin.replicate(model.numVertices(), 1);
+    modes.col(1) = blood.replicate(model.numVertices(), 1);
+    basis = std::move(modes);
   }
 };
 
@@ -204,7 +205,7 @@ Samples readSamples(const MorphableModel& model, const AlbedoModel& albedo, cons
 
       Eigen::Matrix<double, 3, Eigen::Dynamic> basis = Eigen::MatrixXd::Zero(3, albedo.basis.cols());
       for (int k = 0; k < 3; ++k) {
-        basis += weight[k] * albedo.basis.middleRows<3>(3 * model.triangles(f, k)).cast<double>();
+        basis += weight[k] * albedo.basis.vertex(model.triangles(f, k)).cast<double>();
       }
       Eigen::Vector3d mean_colour = mean.cast<double>();
       if (is_grey) {
@@ -345,8 +346,7 @@ Appearance estimateAppearance(const MorphableModel& model, const Points3& vertic
   }
   const Eigen::VectorXf coefficients = unknown.tail(num_modes).cast<float>();
   if (result.albedo.size() > 0) result.albedo = coefficients;
-  const Eigen::VectorXf offset = albedo.basis * coefficients;
-  result.vertex_albedo += Eigen::Map<const Points3>(offset.data(), albedo.mean.rows(), 3);
+  albedo.basis.addTo(coefficients, result.vertex_albedo.data(), result.vertex_albedo.size());
   if (is_grey)
     result.vertex_albedo =
         (result.vertex_albedo * kLuminance.cast<float>().transpose()).eval().replicate(1, 3);

@@ -10,8 +10,6 @@
 
 namespace facet {
 
-constexpr int kNumJawLandmarks = 17;  // iBUG 0–16
-
 // Jaw landmarks of 2D annotations lie on the visible outline of the face, not on a fixed point of the skin:
 // on the side that is turned away they slide forward along the cheek. Given a pose, finds for each such
 // landmark the model vertex on the occluding boundary that is nearest to it in the image. Bas, Smith, Bolkart

@@ -24,8 +24,8 @@ Eigen::MatrixXd denseModes(const MorphableModel& model, Eigen::Index count) {
   for (int i = 0; i < model.dense.size(); ++i) {
     for (int k = 0; k < 3; ++k) {
       const std::int32_t vertex = model.triangles(model.dense.triangle[i], k);
-      modes.middleRows<3>(3 * i) += model.dense.barycentric(i, k) *
-                                    model.identity.middleRows<3>(3 * vertex).leftCols(count).cast<double>();
+      modes.middleRows<3>(3 * i) +=
+          model.dense.barycentric(i, k) * model.identity.vertex(vertex).leftCols(count).cast<double>();
     }
   }
   return modes;

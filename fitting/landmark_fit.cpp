@@ -49,8 +49,8 @@ LandmarkModel landmarkModel(const MorphableModel& model, const Eigen::Vector3i& 
   for (int k = 0; k < 3; ++k) {
     if (weights[k] == 0) continue;
     landmark.mean += weights[k] * model.mean.row(vertices[k]).transpose().cast<double>();
-    landmark.identity += weights[k] * model.identity.middleRows<3>(3 * vertices[k]).cast<double>();
-    landmark.expression += weights[k] * model.expression.middleRows<3>(3 * vertices[k]).cast<double>();
+    landmark.identity += weights[k] * model.identity.vertex(vertices[k]).cast<double>();
+    landmark.expression += weights[k] * model.expression.vertex(vertices[k]).cast<double>();
   }
   return landmark;
 }
@@ -250,9 +250,14 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
   state.camera[3] = options.scaled_orthographic ? 0 : 1 / options.distance_m;
   initializePose(observations, principal_px, state);
 
-  const bool blendshapes = model.expression_is_blendshape;
-  const double expression_lower = blendshapes ? 0 : -kMaxPcaExpression;
-  const double expression_upper = blendshapes ? 1 : kMaxPcaExpression;
+  Eigen::VectorXd expression_lower(model.numExpression()), expression_upper(model.numExpression()),
+      expression_sigma(model.numExpression());
+  for (int e = 0; e < model.numExpression(); ++e) {
+    const bool is_blendshape = model.isBlendshape(e);
+    expression_lower[e] = is_blendshape ? 0 : -kMaxPcaExpression;
+    expression_upper[e] = is_blendshape ? 1 : kMaxPcaExpression;
+    expression_sigma[e] = is_blendshape ? options.expression_sigma : 1;
+  }
 
   FitResult result;
   ceres::Solver::Summary summary;
@@ -299,19 +304,16 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
                                      std::sqrt(options.guess_weight)),
           nullptr, state.identity.data());
     }
-    const double expression_sigma = blendshapes ? options.expression_sigma : 1.0;
     problem.AddResidualBlock(
-        GaussianPriorCost::create(Eigen::VectorXd::Zero(state.expression.size()),
-                                  Eigen::VectorXd::Constant(state.expression.size(), expression_sigma)),
-        nullptr, state.expression.data());
+        GaussianPriorCost::create(Eigen::VectorXd::Zero(state.expression.size()), expression_sigma), nullptr,
+        state.expression.data());
     if (pose_only) problem.SetParameterBlockConstant(state.identity.data());
     if (pose_only || !options.fit_expression) {
       problem.SetParameterBlockConstant(state.expression.data());
     } else if (state.expression.size() > 0) {
       problem.AddResidualBlock(
-          SoftBoundsCost::create(static_cast<int>(state.expression.size()), expression_lower,
-                                 expression_upper, kExpressionBoundSigma),
-          nullptr, state.expression.data());
+          SoftBoundsCost::create(expression_lower, expression_upper, kExpressionBoundSigma), nullptr,
+          state.expression.data());
     }
 
     ceres::Solver::Options solver_options;

@@ -156,10 +156,7 @@ class ExpressionMaker {
 // Posed in the head frame: expression added, eyeballs turned.
 Points3 poseHead(const Assets& assets, const Subject& subject, const Expression& expression) {
   Points3 vertices = subject.neutral;
-  Eigen::Map<Eigen::VectorXf> flat(vertices.data(), vertices.size());
-  for (int k = 0; k < expression.weights.size(); ++k) {
-    if (expression.weights(k) != 0) flat += expression.weights(k) * assets.model.expression.col(k);
-  }
+  assets.model.expression.addTo(expression.weights, vertices.data(), vertices.size());
   // Each eyeball moves with this person's, around its own centre.
   Vector3f shift[2] = {Vector3f::Zero(), Vector3f::Zero()};
   int count[2] = {0, 0};

@@ -155,8 +155,7 @@ Subject makeSubject(const Assets& assets, Random& random) {
   const float spread = random.chance(0.2F) ? 1.3F : 1.0F;
   for (float& c : subject.identity) c = std::clamp(spread * random.normal(), -3.0F, 3.0F);
   subject.neutral = model.mean;
-  Eigen::Map<Eigen::VectorXf>(subject.neutral.data(), subject.neutral.size()) +=
-      model.identity * subject.identity;
+  model.identity.addTo(subject.identity, subject.neutral.data(), subject.neutral.size());
 
   const float age = random.uniform();
   const bool feminine = random.chance(0.5F);

@@ -29,7 +29,7 @@ struct IctData {
   Points3 mean;
   Triangles triangles, uv_triangles;
   Points2 uv;
-  Basis identity, expression;  // differences from the mean
+  Eigen::MatrixXf identity, expression;  // 3V×K and 3V×L, differences from the mean
   std::vector<std::string> expression_names;
   std::vector<std::string> material_names;
   std::vector<std::int32_t> triangle_material;
@@ -240,10 +240,11 @@ MorphableModel modelFrom(IctData data) {
   model.source = "https://github.com/ICT-VGL/ICT-FaceKit";
   model.topology = "ict-facekit";
   model.mean = kMillimetresPerUnit * data.mean;
+  data.identity *= kMillimetresPerUnit;
+  data.expression *= kMillimetresPerUnit;
   model.identity = std::move(data.identity);
   model.expression = std::move(data.expression);
-  model.identity *= kMillimetresPerUnit;
-  model.expression *= kMillimetresPerUnit;
+  model.num_blendshapes = model.numExpression();
   model.uv = std::move(data.uv);
   for (const std::string& name : data.expression_names) model.expression_names.push_back(arkitName(name));
 
@@ -315,11 +316,11 @@ Matrix matrixOf(const Npz& arrays, const char* key) {
   }
 }
 
-Basis basisOf(const Npz& arrays, const char* key) {
+Eigen::MatrixXf basisOf(const Npz& arrays, const char* key) {
   const NpyArray& array = arrayOf(arrays, key);
   require(array.shape.size() == 3 && array.shape[2] == 3, "array \"", key, "\" is not K x V x 3");
   const std::vector<float> values = array.asFloat();
-  return Eigen::Map<const Basis>(values.data(), 3 * array.shape[1], array.shape[0]);
+  return Eigen::Map<const Eigen::MatrixXf>(values.data(), 3 * array.shape[1], array.shape[0]);
 }
 
 IctData dataFromFolder(const fs::path& folder) {
@@ -346,7 +347,7 @@ IctData dataFromFolder(const fs::path& folder) {
 
   const auto readModes = [&](const std::vector<std::string>& names) {
     const Eigen::Map<const Eigen::VectorXf> mean(data.mean.data(), data.mean.size());
-    Basis basis(mean.size(), static_cast<Eigen::Index>(names.size()));
+    Eigen::MatrixXf basis(mean.size(), static_cast<Eigen::Index>(names.size()));
     parallelFor(static_cast<int>(names.size()), 1, [&](int begin, int end) {
       for (int i = begin; i < end; ++i) {
         const fs::path path = folder / (names[i] + ".obj");

@@ -49,7 +49,8 @@ class ModelFile {
     if (array->shape[2] != 3)
       complain("array ", key, " has ", array->shape[2], " coordinates per vertex, not 3");
     const std::vector<float> values = array->asFloat();
-    return Eigen::Map<const Basis>(values.data(), array->shape[1] * array->shape[2], array->shape[0]);
+    return Eigen::MatrixXf(
+        Eigen::Map<const Eigen::MatrixXf>(values.data(), array->shape[1] * array->shape[2], array->shape[0]));
   }
 
   template <typename T>
@@ -92,7 +93,9 @@ Npz readModelArrays(const fs::path& path) try { return readNpz(path); } catch (c
 NpyArray arrayFrom(const Points2& m) { return NpyArray::fromFloat(m.data(), {m.rows(), 2}); }
 NpyArray arrayFrom(const Points3& m) { return NpyArray::fromFloat(m.data(), {m.rows(), 3}); }
 NpyArray arrayFrom(const Triangles& m) { return NpyArray::fromInt32(m.data(), {m.rows(), 3}); }
-NpyArray arrayFrom(const Basis& m) { return NpyArray::halfFromFloat(m.data(), {m.cols(), m.rows() / 3, 3}); }
+NpyArray arrayFrom(const Basis& m) {
+  return NpyArray::halfFromFloat(m.dense().data(), {m.cols(), m.rows() / 3, 3});
+}
 NpyArray arrayFrom(const std::vector<std::int32_t>& v) {
   return NpyArray::fromInt32(v.data(), {static_cast<std::int64_t>(v.size())});
 }
@@ -126,7 +129,6 @@ MorphableModel facetModelFrom(const Npz& arrays, const fs::path& path) {
     model.licence = meta.value("licence", "unknown");
     model.source = meta.value("source", "");
     model.topology = meta.value("topology", model.id);
-    model.expression_is_blendshape = meta.value("expression_is_blendshape", true);
     model.expression_names = meta.value("expression_names", std::vector<std::string>{});
     model.albedo_names = meta.value("albedo_names", std::vector<std::string>{});
     model.region_names = meta.value("region_names", std::vector<std::string>{});
@@ -138,6 +140,7 @@ MorphableModel facetModelFrom(const Npz& arrays, const fs::path& path) {
     model.uv_triangles = file.matrix<Triangles>("uv_triangles");
     model.identity = file.basis("identity");
     model.expression = file.basis("expression");
+    model.num_blendshapes = meta.value("num_blendshapes", model.numExpression());
     model.albedo_mean = file.matrix<Points3>("albedo_mean");
     model.albedo = file.basis("albedo");
     model.landmarks68 = file.embedding("landmarks68");
@@ -167,7 +170,7 @@ void writeFacetModel(const fs::path& path, const MorphableModel& model) {
                      {"licence", model.licence},
                      {"source", model.source},
                      {"topology", model.topology},
-                     {"expression_is_blendshape", model.expression_is_blendshape},
+                     {"num_blendshapes", model.num_blendshapes},
                      {"expression_names", model.expression_names},
                      {"albedo_names", model.albedo_names},
                      {"region_names", model.region_names},

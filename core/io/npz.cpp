@@ -16,6 +16,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/half_float.h"
 #include "core/io/files.h"
 
 static_assert(std::endian::native == std::endian::little, "npz files are read and written in memory order");
@@ -26,17 +27,6 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-float floatFromHalf(std::uint16_t half) {
-  const std::uint32_t sign = std::uint32_t{half & 0x8000U} << 16;
-  const std::uint32_t exponent = half >> 10 & 0x1F, mantissa = half & 0x3FF;
-  if (exponent == 0) {  // zero and subnormals: mantissa * 2^-24
-    const float magnitude = std::ldexp(static_cast<float>(mantissa), -24);
-    return sign ? -magnitude : magnitude;
-  }
-  const std::uint32_t widened = exponent == 31 ? 255 : exponent + 112;
-  return std::bit_cast<float>(sign | widened << 23 | mantissa << 13);
-}
-
 // A table lookup per value is about as fast as the disk cache delivers the bytes.
 const float* halfTable() {
   static const std::vector<float> table = [] {
@@ -45,20 +35,6 @@ const float* halfTable() {
     return values;
   }();
   return table.data();
-}
-
-// Round to nearest, ties to even, as numpy does.
-std::uint16_t halfFromFloatValue(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000);
-  const std::uint32_t magnitude = bits & 0x7FFFFFFF;
-  if (magnitude > 0x7F800000) return sign | 0x7E00;   // NaN
-  if (magnitude >= 0x477FF000) return sign | 0x7C00;  // rounds to 65536 or more: infinity
-  if (magnitude < 0x38800000) {                       // below 2^-14: subnormal, a multiple of 2^-24
-    return sign | static_cast<std::uint16_t>(std::nearbyint(std::ldexp(std::abs(value), 24)));
-  }
-  const std::uint32_t rounded = magnitude + 0xFFF + (magnitude >> 13 & 1);
-  return sign | static_cast<std::uint16_t>((rounded - 0x38000000) >> 13);
 }
 
 // Bytes per item of a numpy descriptor, or 0 if this reader does not know it.
@@ -479,7 +455,7 @@ NpyArray NpyArray::halfFromFloat(const float* values, std::vector<std::int64_t> 
   std::int64_t count = 1;
   for (const std::int64_t length : shape) count *= length;
   std::vector<std::uint16_t> halves(static_cast<std::size_t>(count));
-  std::transform(values, values + count, halves.begin(), halfFromFloatValue);
+  std::transform(values, values + count, halves.begin(), facet::halfFromFloat);
   return arrayFrom("<f2", halves.data(), std::move(shape));
 }
 

@@ -3,6 +3,7 @@
 #include <ceres/cost_function.h>
 
 #include <Eigen/Core>
+#include <utility>
 
 namespace facet {
 
@@ -12,8 +13,9 @@ namespace facet {
 // penalty Gauss-Newton finds the active set in a handful.
 class SoftBoundsCost : public ceres::CostFunction {
  public:
-  SoftBoundsCost(int count, double lower, double upper, double sigma)
-      : lower_(lower), upper_(upper), sigma_(sigma) {
+  SoftBoundsCost(Eigen::VectorXd lower, Eigen::VectorXd upper, double sigma)
+      : lower_(std::move(lower)), upper_(std::move(upper)), sigma_(sigma) {
+    const int count = static_cast<int>(lower_.size());
     set_num_residuals(count);
     *mutable_parameter_block_sizes() = {count};
   }
@@ -23,7 +25,7 @@ class SoftBoundsCost : public ceres::CostFunction {
     Eigen::VectorXd slope = Eigen::VectorXd::Zero(count);
     for (int i = 0; i < count; ++i) {
       const double x = parameters[0][i];
-      const double outside = x < lower_ ? x - lower_ : x > upper_ ? x - upper_ : 0;
+      const double outside = x < lower_[i] ? x - lower_[i] : x > upper_[i] ? x - upper_[i] : 0;
       residuals[i] = outside / sigma_;
       if (outside != 0) slope[i] = 1 / sigma_;
     }
@@ -32,12 +34,13 @@ class SoftBoundsCost : public ceres::CostFunction {
     return true;
   }
 
-  static ceres::CostFunction* create(int count, double lower, double upper, double sigma) {
-    return new SoftBoundsCost(count, lower, upper, sigma);
+  static ceres::CostFunction* create(Eigen::VectorXd lower, Eigen::VectorXd upper, double sigma) {
+    return new SoftBoundsCost(std::move(lower), std::move(upper), sigma);
   }
 
  private:
-  double lower_, upper_, sigma_;
+  Eigen::VectorXd lower_, upper_;
+  double sigma_;
 };
 
 }  // namespace facet

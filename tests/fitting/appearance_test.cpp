@@ -105,7 +105,7 @@ TEST_CASE("estimateAppearance: a model without albedo, or with its mean only, ge
   for (const bool has_mean : {false, true}) {
     Scene scene;
     if (!has_mean) scene.model.albedo_mean.resize(0, 3);
-    scene.model.albedo.resize(0, 0);
+    scene.model.albedo = {};
     const Appearance found = estimateAppearance(scene.model, scene.model.mean, scene.camera, scene.photo);
     CHECK(found.albedo.size() == 0);
     CHECK(found.vertex_albedo.rows() == scene.model.numVertices());

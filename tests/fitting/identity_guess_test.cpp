@@ -84,9 +84,10 @@ TEST_CASE("identity guess: another model is drawn to the same neutral face") {
       1.02F * Eigen::AngleAxisf(0.03F, Eigen::Vector3f(1, 2, -1).normalized()).toRotationMatrix();
   other.mean = builtin.vertices(average) * turn.transpose();
   other.mean.rowwise() += Eigen::RowVector3f(4, -3, 6);
-  other.identity = builtin.identity * mixing;
+  Eigen::MatrixXf mixed = builtin.identity.dense() * mixing;
   for (int v = 0; v < builtin.numVertices(); ++v)
-    other.identity.middleRows<3>(3 * v) = turn * other.identity.middleRows<3>(3 * v).eval();
+    mixed.middleRows<3>(3 * v) = turn * mixed.middleRows<3>(3 * v).eval();
+  other.identity = mixed;
 
   IdentityGuess guess = someGuess(count, 4);
   guess.sigma.setConstant(0.05F);  // certain: the other model has to follow

@@ -208,7 +208,7 @@ TEST_CASE("JawContour: only the jaw that is turned away slides, to the outline")
 }
 
 TEST_CASE("soft bounds cost: nothing inside the box, the distance outside it") {
-  const SoftBoundsCost cost(3, 0, 1, 0.5);
+  const SoftBoundsCost cost(Eigen::VectorXd::Constant(3, 0), Eigen::VectorXd::Constant(3, 1), 0.5);
   const double x[] = {0.4, -0.25, 1.5};
   const double* parameters[] = {x};
   double residuals[3];

@@ -39,9 +39,9 @@ TEST_CASE("facet model: what is written is read back, the bases to half precisio
   CHECK(back.uv == model.uv);
   CHECK(back.uv_triangles == model.uv_triangles);
   REQUIRE(back.identity.rows() == model.identity.rows());
-  CHECK((back.identity - model.identity).cwiseAbs().maxCoeff() < 5e-3F);  // half of 8 mm / 1024
-  CHECK((back.expression - model.expression).cwiseAbs().maxCoeff() < 5e-3F);
-  CHECK((back.albedo - model.albedo).cwiseAbs().maxCoeff() < 1e-4F);
+  CHECK((back.identity.dense() - model.identity.dense()).cwiseAbs().maxCoeff() < 5e-3F);  // half of 8 mm / 1024
+  CHECK((back.expression.dense() - model.expression.dense()).cwiseAbs().maxCoeff() < 5e-3F);
+  CHECK((back.albedo.dense() - model.albedo.dense()).cwiseAbs().maxCoeff() < 1e-4F);
   CHECK(back.albedo_mean == model.albedo_mean);
   CHECK(back.expression_names == model.expression_names);
   CHECK(back.albedo_names == model.albedo_names);
