@@ -8,7 +8,8 @@
 namespace facet {
 namespace {
 
-constexpr std::size_t kNumContourRows = 79;
+// Rows of contour_by_yaw: 0° to 39°, then -1° to -39°.
+constexpr int kMaxContourYaw = 39, kNumContourRows = 2 * kMaxContourYaw + 1;
 
 void addModes(const Basis& basis, const Eigen::VectorXf& coefficients, const char* what, Points3& values) {
   require(coefficients.size() <= basis.cols(), "MorphableModel: ", coefficients.size(), " ", what,
@@ -71,6 +72,12 @@ Mesh MorphableModel::mesh(const Points3& vertices) const {
       .vertices = vertices, .triangles = triangles, .uv = uv, .uv_triangles = uv_triangles, .colours = {}};
 }
 
+const LandmarkEmbedding& MorphableModel::contourAt(float yaw_degrees) const {
+  require(!contour_by_yaw.empty(), "MorphableModel: ", id, " has no contour landmarks by head yaw");
+  const int yaw = std::clamp(static_cast<int>(std::lround(yaw_degrees)), -kMaxContourYaw, kMaxContourYaw);
+  return contour_by_yaw.at(yaw >= 0 ? yaw : kMaxContourYaw - yaw);
+}
+
 std::optional<int> MorphableModel::expressionIndex(const std::string& expression_name) const {
   const auto found = std::find(expression_names.begin(), expression_names.end(), expression_name);
   if (found == expression_names.end()) return std::nullopt;
@@ -108,7 +115,7 @@ void MorphableModel::check() const {
           "MorphableModel: landmarks68 has ", landmarks68.size(), " points");
   checkEmbedding(landmarks68, triangles.rows(), "landmarks68");
   checkEmbedding(dense, triangles.rows(), "dense");
-  require(contour_by_yaw.empty() || contour_by_yaw.size() == kNumContourRows,
+  require(contour_by_yaw.empty() || contour_by_yaw.size() == static_cast<std::size_t>(kNumContourRows),
           "MorphableModel: ", contour_by_yaw.size(), " contour rows, expected ", kNumContourRows);
   for (const LandmarkEmbedding& row : contour_by_yaw) {
     require(row.size() == kNumJawLandmarks, "MorphableModel: a contour row has ", row.size(), " points");

@@ -73,6 +73,9 @@ struct MorphableModel {
   bool isBlendshape(int expression_index) const {
     return expression_index >= numExpression() - num_blendshapes;
   }
+  // The row of contour_by_yaw for a head that faces `yaw_degrees` to its own left. Throws when the model has
+  // none.
+  const LandmarkEmbedding& contourAt(float yaw_degrees) const;
   // Index of an expression by name, or nothing.
   std::optional<int> expressionIndex(const std::string& expression_name) const;
 

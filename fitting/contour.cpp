@@ -49,14 +49,12 @@ JawContour::JawContour(const MorphableModel& model) : model_(model) {
   }
 }
 
-std::array<int, kNumJawLandmarks> JawContour::assign(const Eigen::VectorXf& identity,
-                                                     const Eigen::VectorXf& expression, const Camera& camera,
+std::array<int, kNumJawLandmarks> JawContour::assign(const Points3& vertices, const Camera& camera,
                                                      const LandmarkSet& ibug68) const {
   const int count = static_cast<int>(vertices_.size());
   Points3 in_camera(count, 3);
-  const Points3 in_model = model_.vertices(identity, expression);
   for (int b = 0; b < count; ++b) {
-    in_camera.row(b) = (camera.camera_from_model * in_model.row(vertices_[b]).transpose()).transpose();
+    in_camera.row(b) = (camera.camera_from_model * vertices.row(vertices_[b]).transpose()).transpose();
   }
   const bool orthographic = camera.projection == Camera::Projection::kScaledOrthographic;
   const auto towardsCamera = [&](const Eigen::RowVector3f& p) -> Eigen::RowVector3f {

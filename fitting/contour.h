@@ -21,9 +21,9 @@ class JawContour {
   explicit JawContour(const MorphableModel& model);
 
   // Vertex for each jaw landmark, -1 where the landmark's own point is in plain view (it then stays where it
-  // is) or where no boundary vertex is near.
-  std::array<int, kNumJawLandmarks> assign(const Eigen::VectorXf& identity, const Eigen::VectorXf& expression,
-                                           const Camera& camera, const LandmarkSet& ibug68) const;
+  // is) or where no boundary vertex is near. `vertices`: V×3 mm, the face as fitted so far.
+  std::array<int, kNumJawLandmarks> assign(const Points3& vertices, const Camera& camera,
+                                           const LandmarkSet& ibug68) const;
 
  private:
   const MorphableModel& model_;

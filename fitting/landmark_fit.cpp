@@ -33,15 +33,41 @@ constexpr double kMaxPcaExpression = 3;
 // How far an expression weight may leave its bounds while solving; it is clamped at the end.
 constexpr double kExpressionBoundSigma = 0.02;
 
+// The jaw's rotation about the axes of the model: it opens about x, hardly turns about y (sideways) and z.
+// Radians.
+const Eigen::Vector3d kJawSigma(0.15, 0.05, 0.03), kJawLower(-0.03, -0.2, -0.1), kJawUpper(0.6, 0.2, 0.1);
+constexpr double kJawBoundSigma = 0.01;
+
 struct Observation {
   LandmarkModel model;
   Eigen::Vector2d position_px;
   double sigma_px;
 };
 
-// Mean and bases at one point of the surface.
-LandmarkModel landmarkModel(const MorphableModel& model, const Eigen::Vector3i& vertices,
-                            const Eigen::Vector3f& weights) {
+using Modes = Eigen::Matrix<double, 3, Eigen::Dynamic>;
+
+// What the jaw joint of a model does to every landmark alike: where it lies.
+std::optional<JawModel> jawModel(const MorphableModel& model) {
+  const int joint = model.skeleton ? model.skeleton->jointIndex("jaw") : -1;
+  if (joint < 0) return std::nullopt;
+  JawModel jaw;
+  jaw.place_mean.setZero();
+  jaw.place_identity.setZero(3, model.numIdentity());
+  jaw.place_expression.setZero(3, model.numExpression());
+  for (decltype(model.skeleton->regressor)::InnerIterator at(model.skeleton->regressor, joint); at; ++at) {
+    const auto vertex = at.col();
+    const double weight = at.value();
+    jaw.place_mean += weight * model.mean.row(vertex).transpose().cast<double>();
+    jaw.place_identity += weight * model.identity.vertex(vertex).cast<double>();
+    jaw.place_expression += weight * model.expression.vertex(vertex).cast<double>();
+  }
+  jaw.correctives.setZero();
+  return jaw;
+}
+
+// Mean and bases at one point of the surface; `jaw` as jawModel() gives it.
+LandmarkModel landmarkModel(const MorphableModel& model, const std::optional<JawModel>& jaw,
+                            const Eigen::Vector3i& vertices, const Eigen::Vector3f& weights) {
   LandmarkModel landmark;
   landmark.mean.setZero();
   landmark.identity.setZero(3, model.numIdentity());
@@ -52,20 +78,31 @@ LandmarkModel landmarkModel(const MorphableModel& model, const Eigen::Vector3i& 
     landmark.identity += weights[k] * model.identity.vertex(vertices[k]).cast<double>();
     landmark.expression += weights[k] * model.expression.vertex(vertices[k]).cast<double>();
   }
+  if (!jaw) return landmark;
+  landmark.jaw = jaw;
+  const Skeleton& skeleton = *model.skeleton;
+  const int joint = skeleton.jointIndex("jaw");
+  for (int k = 0; k < 3; ++k) {
+    landmark.jaw->weight += weights[k] * skeleton.weights(vertices[k], joint);
+    if (skeleton.pose_correctives.cols() == 0) continue;
+    const Modes correctives = skeleton.pose_correctives.vertex(vertices[k]).cast<double>();
+    landmark.jaw->correctives += weights[k] * correctives.middleCols<9>(9 * (joint - 1));
+  }
   return landmark;
 }
 
-LandmarkModel landmarkModel(const MorphableModel& model, const LandmarkEmbedding& embedding, int i) {
-  return landmarkModel(model, model.triangles.row(embedding.triangle[i]).transpose(),
+LandmarkModel landmarkModel(const MorphableModel& model, const std::optional<JawModel>& jaw,
+                            const LandmarkEmbedding& embedding, int i) {
+  return landmarkModel(model, jaw, model.triangles.row(embedding.triangle[i]).transpose(),
                        embedding.barycentric.row(i).transpose());
 }
 
-void addObservations(const MorphableModel& model, const LandmarkEmbedding& embedding,
-                     const LandmarkSet& landmarks, double default_sigma_px,
-                     std::vector<Observation>& observations) {
+void addObservations(const MorphableModel& model, const std::optional<JawModel>& jaw,
+                     const LandmarkEmbedding& embedding, const LandmarkSet& landmarks,
+                     double default_sigma_px, std::vector<Observation>& observations) {
   for (int i = 0; i < landmarks.size(); ++i) {
     const double sigma_px = landmarks.sigma_px.size() > 0 ? landmarks.sigma_px[i] : default_sigma_px;
-    observations.push_back({landmarkModel(model, embedding, i),
+    observations.push_back({landmarkModel(model, jaw, embedding, i),
                             landmarks.positions_px.row(i).transpose().cast<double>(), sigma_px});
   }
 }
@@ -75,7 +112,23 @@ struct State {
   Eigen::Quaterniond rotation = Eigen::Quaterniond(Eigen::AngleAxisd(M_PI, Eigen::Vector3d::UnitX()));
   Eigen::Vector4d camera = Eigen::Vector4d::Zero();  // log s (px/mm), t_x mm, t_y mm, k (1/m)
   Eigen::VectorXd identity, expression;
+  Eigen::Vector3d jaw = Eigen::Vector3d::Zero();  // axis times angle, radians
 };
+
+// J×3 for MorphableModel::vertices().
+Points3 poseOf(const MorphableModel& model, const State& state) {
+  const int joint = model.skeleton ? model.skeleton->jointIndex("jaw") : -1;
+  if (joint < 0) return {};
+  Points3 pose = Points3::Zero(model.skeleton->numJoints(), 3);
+  pose.row(joint) = state.jaw.cast<float>();
+  return pose;
+}
+
+// How far the face turns to its own left, degrees.
+float headYaw(const State& state) {
+  const Eigen::Vector3d forward_in_camera = state.rotation * Eigen::Vector3d::UnitZ();
+  return static_cast<float>(std::atan2(forward_in_camera.x(), -forward_in_camera.z()) * 180 / M_PI);
+}
 
 Camera cameraOf(const State& state, int width_px, int height_px, bool scaled_orthographic) {
   Camera camera;
@@ -121,9 +174,10 @@ void initializePose(const std::vector<Observation>& observations, const Eigen::V
 
 class IterationReporter : public ceres::IterationCallback {
  public:
-  IterationReporter(const FitOptions& options, std::string stage, const State& state, int width_px,
-                    int height_px)
-      : options_(options),
+  IterationReporter(const MorphableModel& model, const FitOptions& options, std::string stage,
+                    const State& state, int width_px, int height_px)
+      : model_(model),
+        options_(options),
         stage_(std::move(stage)),
         state_(state),
         width_px_(width_px),
@@ -135,11 +189,13 @@ class IterationReporter : public ceres::IterationCallback {
                                  summary.cost,
                                  state_.identity.cast<float>(),
                                  state_.expression.cast<float>(),
+                                 poseOf(model_, state_),
                                  cameraOf(state_, width_px_, height_px_, options_.scaled_orthographic)};
     return options_.on_iteration(iteration) ? ceres::SOLVER_CONTINUE : ceres::SOLVER_ABORT;
   }
 
  private:
+  const MorphableModel& model_;
   const FitOptions& options_;
   std::string stage_;
   const State& state_;
@@ -153,7 +209,7 @@ double residualPx(const std::vector<Observation>& observations, const State& sta
   for (const Observation& o : observations) {
     const LandmarkCost cost(o.model, o.position_px, principal_px, 1.0);
     const double* parameters[] = {state.rotation.coeffs().data(), state.camera.data(), state.identity.data(),
-                                  state.expression.data()};
+                                  state.expression.data(), state.jaw.data()};
     Eigen::Vector2d residual;
     if (!cost.Evaluate(parameters, residual.data(), nullptr)) continue;
     sum += residual.squaredNorm();
@@ -238,11 +294,12 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
                                       ? options.landmark_sigma_px
                                       : std::max(0.5, kDefaultRelativeSigma * face_px);
   std::vector<Observation> observations;
-  addObservations(model, model.landmarks68, landmarks.ibug68, default_sigma_px, observations);
+  const std::optional<JawModel> jaw = jawModel(model);
+  addObservations(model, jaw, model.landmarks68, landmarks.ibug68, default_sigma_px, observations);
   if (landmarks.ibug68.size() > 0 && landmarks.ibug68.sigma_px.size() == 0) {
     for (int i = 17; i <= 26; ++i) observations[i].sigma_px *= kBrowSigmaFactor;
   }
-  addObservations(model, model.dense, landmarks.dense, default_sigma_px, observations);
+  addObservations(model, jaw, model.dense, landmarks.dense, default_sigma_px, observations);
 
   State state;
   state.identity.setZero(model.numIdentity());
@@ -274,9 +331,18 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
     auto* loss = new ceres::LossFunctionWrapper(
         new ceres::ScaledLoss(huber, options.landmark_weight, ceres::TAKE_OWNERSHIP), ceres::TAKE_OWNERSHIP);
     for (const Observation& o : observations) {
+      std::vector<double*> parameters = {state.rotation.coeffs().data(), state.camera.data(),
+                                         state.identity.data(), state.expression.data()};
+      if (jaw) parameters.push_back(state.jaw.data());
       problem.AddResidualBlock(LandmarkCost::create(o.model, o.position_px, principal_px, o.sigma_px), loss,
-                               state.rotation.coeffs().data(), state.camera.data(), state.identity.data(),
-                               state.expression.data());
+                               parameters);
+    }
+    if (jaw) {
+      problem.AddResidualBlock(GaussianPriorCost::create(Eigen::VectorXd::Zero(3), kJawSigma), nullptr,
+                               state.jaw.data());
+      problem.AddResidualBlock(SoftBoundsCost::create(kJawLower, kJawUpper, kJawBoundSigma), nullptr,
+                               state.jaw.data());
+      if (pose_only || !options.fit_expression) problem.SetParameterBlockConstant(state.jaw.data());
     }
     if (!options.scaled_orthographic) {
       const double inverse_distance_per_m = 1 / options.distance_m;
@@ -325,12 +391,14 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
     solver_options.logging_type = ceres::SILENT;
     std::unique_ptr<IterationReporter> reporter;
     if (options.on_iteration) {
-      reporter = std::make_unique<IterationReporter>(options, stage, state, image_width_px, image_height_px);
+      reporter =
+          std::make_unique<IterationReporter>(model, options, stage, state, image_width_px, image_height_px);
       solver_options.update_state_every_iteration = true;
       solver_options.callbacks.push_back(reporter.get());
     }
     ceres::Solve(solver_options, &problem, &summary);
     state.expression = state.expression.cwiseMax(expression_lower).cwiseMin(expression_upper);
+    state.jaw = state.jaw.cwiseMax(kJawLower).cwiseMin(kJawUpper);
     result.stages.push_back({stage, std::chrono::duration<double>(Clock::now() - start).count(),
                              static_cast<int>(summary.iterations.size()),
                              residualPx(observations, state, principal_px)});
@@ -339,15 +407,23 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
 
   bool go_on = solve("pose", true) && solve("shape", false);
   if (landmarks.jaw_is_outline && landmarks.ibug68.size() == kNumIbugLandmarks) {
-    const JawContour contour(model);
+    std::optional<JawContour> contour;
+    if (model.contour_by_yaw.empty()) contour.emplace(model);
     for (int round = 0; go_on && round < options.contour_rounds; ++round) {
-      const Camera camera = cameraOf(state, image_width_px, image_height_px, options.scaled_orthographic);
-      const auto assigned = contour.assign(state.identity.cast<float>(), state.expression.cast<float>(),
-                                           camera, landmarks.ibug68);
-      for (int i = 0; i < kNumJawLandmarks; ++i) {
-        observations[i].model = assigned[i] < 0 ? landmarkModel(model, model.landmarks68, i)
-                                                : landmarkModel(model, Eigen::Vector3i::Constant(assigned[i]),
-                                                                Eigen::Vector3f(1, 0, 0));
+      if (contour) {
+        const Camera camera = cameraOf(state, image_width_px, image_height_px, options.scaled_orthographic);
+        const Points3 vertices = model.vertices(state.identity.cast<float>(), state.expression.cast<float>(),
+                                                poseOf(model, state));
+        const auto assigned = contour->assign(vertices, camera, landmarks.ibug68);
+        for (int i = 0; i < kNumJawLandmarks; ++i) {
+          observations[i].model = assigned[i] < 0
+                                      ? landmarkModel(model, jaw, model.landmarks68, i)
+                                      : landmarkModel(model, jaw, Eigen::Vector3i::Constant(assigned[i]),
+                                                      Eigen::Vector3f(1, 0, 0));
+        }
+      } else {
+        const LandmarkEmbedding& row = model.contourAt(headYaw(state));
+        for (int i = 0; i < kNumJawLandmarks; ++i) observations[i].model = landmarkModel(model, jaw, row, i);
       }
       go_on = solve("contour", false);
     }
@@ -371,6 +447,7 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
   result.camera = cameraOf(state, image_width_px, image_height_px, options.scaled_orthographic);
   result.identity = state.identity.cast<float>();
   result.expression = state.expression.cast<float>();
+  result.pose = poseOf(model, state);
   result.residual_px = result.stages.back().residual_px;
   if (result.identity.size() > 0 && result.identity.cwiseAbs().maxCoeff() > 4) {
     result.warnings.push_back(

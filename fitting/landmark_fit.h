@@ -18,13 +18,16 @@ struct FitIteration {
   int iteration = 0;
   double cost = 0;
   Eigen::VectorXf identity, expression;
+  Points3 pose;  // J×3, as in FitResult
   Camera camera;
 };
 
 // Fit of pose, camera, identity and expression to the landmarks of one photo.
 //   minimise  w sum_i rho(|project(S(a, e)_i) - x_i|² / sigma_i²) + |a|² + g |M a - t|² + |e / s|² + camera
 //   prior
-// Wood et al., "3D Face Reconstruction with Dense Landmarks", ECCV 2022.
+// A model with a joint named "jaw" (FLAME) gets three more unknowns, the jaw's rotation; its other joints
+// keep still, because the head's pose is the camera's. Wood et al., "3D Face Reconstruction with Dense
+// Landmarks", ECCV 2022.
 struct FitOptions {
   int max_iterations = 25;         // of the solver, per stage
   int contour_rounds = 2;          // times the sliding jaw landmarks are re-assigned
@@ -60,6 +63,7 @@ struct FitResult {
   Camera camera;               // with camera_from_model
   Eigen::VectorXf identity;    // K, standard deviations
   Eigen::VectorXf expression;  // L, weights
+  Points3 pose;  // J×3 axis times angle, radians: the jaw of a model with joints; empty without them
   std::vector<FitStage> stages;
   double residual_px = 0;  // root mean square over the landmarks used
   std::vector<std::string> warnings;

@@ -61,7 +61,7 @@ void fitFace(const MorphableModel& model, const Photo& photo, const ReconstructO
   for (const FitStage& stage : result.fit.stages) report.iterations += stage.iterations;
   report.residual_px = result.fit.residual_px;
   result.neutral = model.vertices(result.fit.identity);
-  result.coarse = model.vertices(result.fit.identity, result.fit.expression);
+  result.coarse = model.vertices(result.fit.identity, result.fit.expression, result.fit.pose);
 }
 
 // Divides the estimated light out of the extracted colours, so that the mirror image of the lit half fits the

@@ -1,20 +1,35 @@
 #pragma once
 
 #include <ceres/cost_function.h>
+#include <ceres/jet.h>
+#include <ceres/rotation.h>
 
 #include <Eigen/Core>
 #include <Eigen/Geometry>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 namespace facet {
 
-// The part of a linear face model that moves one landmark: position = mean + identity a + expression e, mm,
-// model frame.
+// How the jaw joint moves one landmark, p being its position without pose and j the joint's place:
+//   q = p + correctives vec(R - I),   position = (1 - weight) q + weight (R (q - j) + j)
+// with the rotation R of the jaw alone (core/skeleton.h).
+struct JawModel {
+  double weight = 0;                                          // of the jaw in the skinning
+  Eigen::Vector3d place_mean;                                 // mm, model frame
+  Eigen::Matrix<double, 3, Eigen::Dynamic> place_identity;    // 3×K
+  Eigen::Matrix<double, 3, Eigen::Dynamic> place_expression;  // 3×L
+  Eigen::Matrix<double, 3, 9> correctives;                    // mm per entry of R - I, row by row
+};
+
+// The part of a face model that moves one landmark: position = mean + identity a + expression e, mm, model
+// frame; then, in a model with joints, the jaw.
 struct LandmarkModel {
   Eigen::Vector3d mean;
   Eigen::Matrix<double, 3, Eigen::Dynamic> identity;    // 3×K
   Eigen::Matrix<double, 3, Eigen::Dynamic> expression;  // 3×L
+  std::optional<JawModel> jaw = std::nullopt;
 };
 
 // Reprojection error of one landmark, 2 residuals in standard deviations of its position.
@@ -26,8 +41,8 @@ struct LandmarkModel {
 // image of a face, and k = 0 is the scaled orthographic camera.
 //
 // Parameters: rotation camera_from_model (4, Eigen order x y z w), camera (4: log s, t_x mm, t_y mm, k in
-// 1/m), identity (K), expression (L). Derivatives are written by hand: a face has hundreds of landmarks and
-// 150 coefficients.
+// 1/m), identity (K), expression (L) and, with a JawModel, the jaw's axis times its angle in radians (3).
+// Derivatives are written by hand: a face has hundreds of landmarks and 150 coefficients.
 class LandmarkCost : public ceres::CostFunction {
  public:
   LandmarkCost(LandmarkModel model, const Eigen::Vector2d& position_px, const Eigen::Vector2d& principal_px,
@@ -39,6 +54,7 @@ class LandmarkCost : public ceres::CostFunction {
     set_num_residuals(2);
     *mutable_parameter_block_sizes() = {4, 4, static_cast<int>(model_.identity.cols()),
                                         static_cast<int>(model_.expression.cols())};
+    if (model_.jaw) mutable_parameter_block_sizes()->push_back(3);
   }
 
   bool Evaluate(double const* const* parameters, double* residuals, double** jacobians) const override {
@@ -48,8 +64,10 @@ class LandmarkCost : public ceres::CostFunction {
     const Eigen::Map<const Eigen::VectorXd> identity(parameters[2], model_.identity.cols());
     const Eigen::Map<const Eigen::VectorXd> expression(parameters[3], model_.expression.cols());
 
-    const Eigen::Vector3d in_model =
-        model_.mean + model_.identity * identity + model_.expression * expression;
+    const Eigen::Vector3d shaped = model_.mean + model_.identity * identity + model_.expression * expression;
+    Posed posed{shaped};
+    if (model_.jaw) posed = turnJaw(*model_.jaw, shaped, identity, expression, parameters[4]);
+    const Eigen::Vector3d& in_model = posed.position;
     // R p written as a polynomial of the quaternion, so that its derivative below is exact off the unit
     // sphere too.
     const Eigen::Vector3d axis = rotation.vec();
@@ -83,8 +101,16 @@ class LandmarkCost : public ceres::CostFunction {
       by_camera.col(3) = -offset_px * rotated.z() / (1000 * depth * sigma_px_);
     }
     const Eigen::Matrix<double, 2, 3> by_model = by_rotated * rotation.toRotationMatrix();
-    if (jacobians[2]) Rows(jacobians[2], 2, identity.size()).noalias() = by_model * model_.identity;
-    if (jacobians[3]) Rows(jacobians[3], 2, expression.size()).noalias() = by_model * model_.expression;
+    const Eigen::Matrix<double, 2, 3> by_shaped = by_model * posed.by_shaped;
+    Rows by_identity(jacobians[2], 2, identity.size()), by_expression(jacobians[3], 2, expression.size());
+    if (jacobians[2]) by_identity.noalias() = by_shaped * model_.identity;
+    if (jacobians[3]) by_expression.noalias() = by_shaped * model_.expression;
+    if (model_.jaw) {
+      const Eigen::Matrix<double, 2, 3> by_place = by_model * posed.by_place;
+      if (jacobians[2]) by_identity.noalias() += by_place * model_.jaw->place_identity;
+      if (jacobians[3]) by_expression.noalias() += by_place * model_.jaw->place_expression;
+      if (jacobians[4]) Rows(jacobians[4], 2, 3).noalias() = by_model * posed.by_jaw;
+    }
     return true;
   }
 
@@ -95,6 +121,41 @@ class LandmarkCost : public ceres::CostFunction {
 
  private:
   using Rows = Eigen::Map<Eigen::Matrix<double, 2, Eigen::Dynamic, Eigen::RowMajor>>;
+
+  // A landmark in the model frame, and its derivatives.
+  struct Posed {
+    Eigen::Vector3d position;
+    Eigen::Matrix3d by_shaped = Eigen::Matrix3d::Identity();  // its position without pose
+    Eigen::Matrix3d by_place = Eigen::Matrix3d::Zero();       // the jaw joint's place
+    Eigen::Matrix3d by_jaw = Eigen::Matrix3d::Zero();         // axis times angle
+  };
+
+  static Posed turnJaw(const JawModel& jaw, const Eigen::Vector3d& shaped, const Eigen::VectorXd& identity,
+                       const Eigen::VectorXd& expression, const double* axis_angle) {
+    using Jet = ceres::Jet<double, 3>;
+    using Matrix3Jet = Eigen::Matrix<Jet, 3, 3, Eigen::RowMajor>;
+    using Vector3Jet = Eigen::Matrix<Jet, 3, 1>;
+    const Eigen::Vector3d place =
+        jaw.place_mean + jaw.place_identity * identity + jaw.place_expression * expression;
+    const Jet turn[3] = {Jet(axis_angle[0], 0), Jet(axis_angle[1], 1), Jet(axis_angle[2], 2)};
+    Matrix3Jet rotation;
+    ceres::AngleAxisToRotationMatrix(turn, ceres::RowMajorAdapter3x3(rotation.data()));
+    const Matrix3Jet difference = rotation - Matrix3Jet::Identity();
+    const Vector3Jet corrected =
+        shaped.cast<Jet>() +
+        jaw.correctives.cast<Jet>() * Eigen::Map<const Eigen::Matrix<Jet, 9, 1>>(difference.data());
+    const Vector3Jet turned = rotation * (corrected - place.cast<Jet>()) + place.cast<Jet>();
+    const Vector3Jet position = Jet(1 - jaw.weight) * corrected + Jet(jaw.weight) * turned;
+
+    Posed posed;
+    for (int axis = 0; axis < 3; ++axis) {
+      posed.position[axis] = position[axis].a;
+      posed.by_jaw.row(axis) = position[axis].v;
+      for (int k = 0; k < 3; ++k) posed.by_place(axis, k) = -jaw.weight * difference(axis, k).a;
+    }
+    posed.by_shaped -= posed.by_place;  // both move along: x is a weighted mean of p + R p and of j - R j
+    return posed;
+  }
 
   static Eigen::Matrix3d cross(const Eigen::Vector3d& v) {
     Eigen::Matrix3d m;

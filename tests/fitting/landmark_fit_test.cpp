@@ -48,30 +48,111 @@ double angleDegrees(const Camera& a, const Camera& b) {
   return Eigen::AngleAxisf(difference).angle() * 180 / M_PI;
 }
 
+// Root, neck and jaw; the jaw turns the chin, fading out towards the cheeks, about a place between the ears.
+MorphableModel modelWithJaw() {
+  MorphableModel model = makeSyntheticModel();
+  const int num_vertices = model.numVertices();
+  Skeleton skeleton;
+  skeleton.names = {"root", "neck", "jaw"};
+  skeleton.parent = {-1, 0, 1};
+  skeleton.weights = Eigen::MatrixXf::Zero(num_vertices, 3);
+  skeleton.regressor.resize(3, num_vertices);
+  for (int v = 0; v < num_vertices; ++v) {
+    skeleton.weights(v, 2) = std::clamp((-40 - model.mean(v, 1)) / 20, 0.0F, 1.0F);
+    skeleton.weights(v, 1) = 1 - skeleton.weights(v, 2);
+    for (int j = 0; j < 3; ++j) skeleton.regressor.insert(j, v) = 1.0F / static_cast<float>(num_vertices);
+  }
+  skeleton.pose_correctives = Eigen::MatrixXf(Eigen::MatrixXf::Constant(3 * num_vertices, 18, 0.5F));
+  model.skeleton = skeleton;
+  model.check();
+  return model;
+}
+
 }  // namespace
 
-TEST_CASE("landmark cost: hand-written derivatives agree with numeric ones") {
+TEST_CASE("landmark cost: hand-written derivatives agree with numeric ones, with and without a jaw") {
   std::mt19937 generator(3);
   std::uniform_real_distribution<double> uniform(-1, 1);
-  LandmarkModel landmark;
-  landmark.mean = {30, -20, 80};
-  landmark.identity = Eigen::MatrixXd::NullaryExpr(3, 5, [&] { return 4 * uniform(generator); });
-  landmark.expression = Eigen::MatrixXd::NullaryExpr(3, 4, [&] { return 6 * uniform(generator); });
-  const LandmarkCost cost(landmark, {310, 260}, {320, 240}, 1.7);
+  const auto randomMatrix = [&](int cols, double size) -> Eigen::MatrixXd {
+    return Eigen::MatrixXd::NullaryExpr(3, cols, [&] { return size * uniform(generator); });
+  };
+  LandmarkModel landmark{{30, -20, 80}, randomMatrix(5, 4), randomMatrix(4, 6)};
+  for (const bool has_jaw : {false, true}) {
+    if (has_jaw) landmark.jaw = {0.7, {2, 15, 4}, randomMatrix(5, 2), randomMatrix(4, 1), randomMatrix(9, 3)};
+    const LandmarkCost cost(landmark, {310, 260}, {320, 240}, 1.7);
 
-  Eigen::Quaterniond rotation(0.2, 0.9, -0.3, 0.1);
-  rotation.normalize();
-  Eigen::Vector4d camera(std::log(1.6), 5, -8, 1.3);
-  Eigen::VectorXd identity = Eigen::VectorXd::NullaryExpr(5, [&] { return uniform(generator); });
-  Eigen::VectorXd expression = Eigen::VectorXd::NullaryExpr(4, [&] { return uniform(generator); });
-  const double* parameters[] = {rotation.coeffs().data(), camera.data(), identity.data(), expression.data()};
+    Eigen::Quaterniond rotation(0.2, 0.9, -0.3, 0.1);
+    rotation.normalize();
+    Eigen::Vector4d camera(std::log(1.6), 5, -8, 1.3);
+    Eigen::VectorXd identity = Eigen::VectorXd::NullaryExpr(5, [&] { return uniform(generator); });
+    Eigen::VectorXd expression = Eigen::VectorXd::NullaryExpr(4, [&] { return uniform(generator); });
+    Eigen::Vector3d jaw(0.35, -0.1, 0.05);
+    const double* parameters[] = {rotation.coeffs().data(), camera.data(), identity.data(), expression.data(),
+                                  jaw.data()};
 
-  const ceres::EigenQuaternionManifold quaternion;
-  const std::vector<const ceres::Manifold*> manifolds = {&quaternion, nullptr, nullptr, nullptr};
-  ceres::GradientChecker checker(&cost, &manifolds, ceres::NumericDiffOptions());
-  ceres::GradientChecker::ProbeResults results;
-  // Numeric derivatives by Ridders' extrapolation are good to about 1e-9 here; a wrong term shows at 1e-2.
-  CHECK_MESSAGE(checker.Probe(parameters, 1e-6, &results), results.error_log);
+    const ceres::EigenQuaternionManifold quaternion;
+    std::vector<const ceres::Manifold*> manifolds = {&quaternion, nullptr, nullptr, nullptr};
+    if (has_jaw) manifolds.push_back(nullptr);
+    ceres::GradientChecker checker(&cost, &manifolds, ceres::NumericDiffOptions());
+    ceres::GradientChecker::ProbeResults results;
+    // Numeric derivatives by Ridders' extrapolation are good to about 1e-9 here; a wrong term shows at 1e-2.
+    CHECK_MESSAGE(checker.Probe(parameters, 1e-6, &results), results.error_log);
+  }
+}
+
+TEST_CASE("fitLandmarks: a model with a jaw joint gives back how far the mouth was opened") {
+  const MorphableModel model = modelWithJaw();
+  const Camera truth = portraitCamera(0.3F);
+  Points3 pose = Points3::Zero(3, 3);
+  pose.row(2) << 0.25F, 0.04F, 0;
+  const Eigen::VectorXf identity = randomCoefficients(model.numIdentity(), 0.7F, 5);
+  const Points3 vertices = model.vertices(identity, {}, pose);
+  FitLandmarks landmarks{project(model.landmarks68, model, vertices, truth),
+                         project(model.dense, model, vertices, truth)};
+  FitOptions options;
+  options.focal_px = truth.focal_px;
+  options.landmark_sigma_px = 0.05;
+  options.max_iterations = 100;
+  const FitResult fit = fitLandmarks(model, landmarks, truth.width_px, truth.height_px, options);
+  REQUIRE(fit.isUsable());
+  REQUIRE(fit.pose.rows() == 3);
+  CHECK(fit.pose.topRows(2).isZero(0));  // the head's own turn belongs to the camera
+  CHECK(std::abs(fit.pose(2, 0) - 0.25F) < 0.03F);
+  CHECK((model.vertices(fit.identity, fit.expression, fit.pose) - vertices).rowwise().norm().mean() < 0.5);
+}
+
+TEST_CASE("fitLandmarks: FLAME's contour landmarks are taken from the row of the head's yaw") {
+  // Each row's jaw points lie on a triangle of their own, so that a wrong row, or a wrong side, cannot fit.
+  MorphableModel model = makeSyntheticModel();
+  const auto rowAt = [&](int yaw) {
+    LandmarkEmbedding row;
+    row.barycentric = Points3::Constant(kNumJawLandmarks, 3, 1 / 3.0F);
+    for (int i = 0; i < kNumJawLandmarks; ++i) {
+      const bool slides = yaw > 0 ? i > 8 : i < 8;
+      row.triangle.push_back(model.landmarks68.triangle[i] + (slides ? 2 * (std::abs(yaw) / 10) : 0));
+    }
+    return row;
+  };
+  for (int yaw = 0; yaw <= 39; ++yaw) model.contour_by_yaw.push_back(rowAt(yaw));
+  for (int yaw = -1; yaw >= -39; --yaw) model.contour_by_yaw.push_back(rowAt(yaw));
+  model.check();
+  for (const float yaw_degrees : {25.0F, -35.0F}) {
+    Camera truth = portraitCamera(0);
+    const Eigen::Matrix3f facing_left =
+        Eigen::AngleAxisf(yaw_degrees * static_cast<float>(M_PI) / 180, Eigen::Vector3f::UnitY())
+            .toRotationMatrix();
+    truth.camera_from_model.linear() = truth.camera_from_model.linear() * facing_left;
+    LandmarkSet seen = project(model.landmarks68, model, model.mean, truth);
+    const LandmarkSet jaw = project(model.contourAt(yaw_degrees), model, model.mean, truth);
+    seen.positions_px.topRows(kNumJawLandmarks) = jaw.positions_px;
+    FitOptions options;
+    options.focal_px = truth.focal_px;
+    options.landmark_sigma_px = 0.05;
+    options.max_iterations = 100;
+    const FitResult fit = fitLandmarks(model, {seen, {}, true}, truth.width_px, truth.height_px, options);
+    CHECK(fit.residual_px < 0.2);
+    CHECK(angleDegrees(fit.camera, truth) < 1);
+  }
 }
 
 TEST_CASE("fitLandmarks: exact landmarks give back pose and shape") {
@@ -187,13 +268,13 @@ TEST_CASE("JawContour: only the jaw that is turned away slides, to the outline")
   // Turning by +yaw takes the subject's left (landmarks 9 to 16) away from the camera.
   const Camera turned = portraitCamera(0.7F);
   const LandmarkSet landmarks = project(model.landmarks68, model, model.mean, turned);
-  const auto assigned = contour.assign({}, {}, turned, landmarks);
+  const auto assigned = contour.assign(model.mean, turned, landmarks);
   int slid_right = 0, slid_left = 0;
   for (int i = 0; i < 8; ++i) slid_right += assigned[i] >= 0, slid_left += assigned[16 - i] >= 0;
   CHECK(slid_left >= slid_right + 3);
   const Camera mirrored = portraitCamera(-0.7F);
   const auto other =
-      contour.assign({}, {}, mirrored, project(model.landmarks68, model, model.mean, mirrored));
+      contour.assign(model.mean, mirrored, project(model.landmarks68, model, model.mean, mirrored));
   slid_right = slid_left = 0;
   for (int i = 0; i < 8; ++i) slid_right += other[i] >= 0, slid_left += other[16 - i] >= 0;
   CHECK(slid_right >= slid_left + 3);
