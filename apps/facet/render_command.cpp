@@ -1,5 +1,4 @@
 // facet render RESULT|MODEL -o PICTURE.png
-#include <cmath>
 #include <filesystem>
 
 #include "apps/facet/command.h"
@@ -8,6 +7,7 @@
 #include "core/io/image_io.h"
 #include "core/io/mesh_io.h"
 #include "render/face_renderer.h"
+#include "render/studio.h"
 
 namespace fs = std::filesystem;
 
@@ -17,44 +17,9 @@ namespace {
 struct Arguments {
   std::string input, output, mesh = "coarse";
   std::vector<std::string> expressions;
-  int size_px = 768;
-  double yaw_deg = 0, pitch_deg = 0, field_of_view_deg = 20;
+  OrbitOptions orbit;
   bool force = false;
 };
-
-// Soft light from above the camera; a little of it comes from the subject's left, so that the nose shows.
-SphericalHarmonicsLight studioLight() {
-  SphericalHarmonicsLight light;
-  light.coefficients = SphericalHarmonicsLight::ambient(0.75F);
-  light.coefficients.row(1).setConstant(0.5F);  // y: above
-  light.coefficients.row(2).setConstant(0.9F);  // z: in front
-  light.coefficients.row(3).setConstant(0.3F);  // x: the subject's left
-  return light;
-}
-
-// Camera in front of the mesh that shows its front half, turned by yaw (to the subject's left) and pitch
-// (up).
-Camera orbitCamera(const Points3& vertices, const Arguments& arguments) {
-  const Eigen::Vector3f low = vertices.colwise().minCoeff(), high = vertices.colwise().maxCoeff();
-  const Eigen::Vector3f center = (low + high) / 2;
-  const float radius_mm = (high - low).head<2>().maxCoeff() / 2;
-  const float half_view = static_cast<float>(arguments.field_of_view_deg * M_PI / 360);
-  const float distance_mm = 1.08F * radius_mm / std::tan(half_view) + (high - center).z();
-  const float yaw = static_cast<float>(arguments.yaw_deg * M_PI / 180);
-  const float pitch = static_cast<float>(arguments.pitch_deg * M_PI / 180);
-  // Model axes (Y up, Z towards the camera) to camera axes (y down, z forward).
-  const Eigen::Matrix3f flip = Eigen::Vector3f(1, -1, -1).asDiagonal();
-  const Eigen::Matrix3f rotation = flip *
-                                   Eigen::AngleAxisf(pitch, Eigen::Vector3f::UnitX()).toRotationMatrix() *
-                                   Eigen::AngleAxisf(-yaw, Eigen::Vector3f::UnitY()).toRotationMatrix();
-  Camera camera;
-  camera.width_px = camera.height_px = arguments.size_px;
-  camera.focal_px = static_cast<float>(arguments.size_px) / (2 * std::tan(half_view));
-  camera.principal_px.setConstant(static_cast<float>(arguments.size_px) / 2);
-  camera.camera_from_model.linear() = rotation;
-  camera.camera_from_model.translation() = Eigen::Vector3f(0, 0, distance_mm) - rotation * center;
-  return camera;
-}
 
 Eigen::VectorXf expressionWeights(const MorphableModel& model, const std::vector<std::string>& settings) {
   Eigen::VectorXf weights = Eigen::VectorXf::Zero(model.numExpression());
@@ -94,7 +59,7 @@ int render(const Arguments& arguments, Session& session) {
     if (model.albedo_mean.rows() > 0) shade.albedo = model.albedo_mean;
   }
   writePng(arguments.output,
-           srgbFromLinear(renderFace(mesh, orbitCamera(mesh.vertices, arguments), shade).colour));
+           srgbFromLinear(renderFace(mesh, orbitCamera(mesh.vertices, arguments.orbit), shade).colour));
   session.console.say("wrote " + arguments.output);
   return 0;
 }
@@ -112,13 +77,14 @@ void addRender(CLI::App& app, Session& session) {
       ->check(CLI::IsMember({"coarse", "neutral"}))
       ->capture_default_str();
   verb->add_option("--expression", arguments->expressions, "of a model: NAME=WEIGHT, may be repeated");
-  verb->add_option("--size", arguments->size_px, "side of the picture, pixels")
+  verb->add_option("--size", arguments->orbit.size_px, "side of the picture, pixels")
       ->check(CLI::Range(16, 8192))
       ->capture_default_str();
-  verb->add_option("--yaw", arguments->yaw_deg, "camera to the subject's left, degrees")
+  verb->add_option("--yaw", arguments->orbit.yaw_degrees, "camera to the subject's left, degrees")
       ->check(CLI::Range(-180.0, 180.0));
-  verb->add_option("--pitch", arguments->pitch_deg, "camera up, degrees")->check(CLI::Range(-90.0, 90.0));
-  verb->add_option("--fov", arguments->field_of_view_deg, "field of view, degrees")
+  verb->add_option("--pitch", arguments->orbit.pitch_degrees, "camera up, degrees")
+      ->check(CLI::Range(-90.0, 90.0));
+  verb->add_option("--fov", arguments->orbit.field_of_view_degrees, "field of view, degrees")
       ->check(CLI::Range(5.0, 90.0))
       ->capture_default_str();
   verb->add_flag("--force", arguments->force, "overwrite the picture");
