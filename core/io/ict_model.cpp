@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/model_io.h"
+#include "core/io/model_parts.h"
 #include "core/io/obj_parser.h"
 #include "core/parallel.h"
 
@@ -139,29 +140,6 @@ std::vector<std::int32_t> symmetryOf(const Points3& mean, const std::vector<std:
     symmetry[best] = v;
   }
   return symmetry;
-}
-
-// Landmarks that are vertices: any triangle with that corner, all weight on it.
-LandmarkEmbedding embeddingOf(const std::vector<std::int32_t>& vertices, const Triangles& triangles,
-                              int num_vertices) {
-  std::vector<std::int32_t> triangle_of(static_cast<std::size_t>(num_vertices), -1);
-  for (int f = static_cast<int>(triangles.rows()); f-- > 0;) {
-    for (int corner = 0; corner < 3; ++corner) triangle_of[triangles(f, corner)] = f;
-  }
-  LandmarkEmbedding embedding;
-  embedding.barycentric = Points3::Zero(static_cast<Eigen::Index>(vertices.size()), 3);
-  for (std::size_t i = 0; i < vertices.size(); ++i) {
-    const std::int32_t vertex = vertices[i];
-    if (vertex < 0 || vertex >= num_vertices || triangle_of[vertex] < 0) return {};  // made for another mesh
-    const std::int32_t triangle = triangle_of[vertex];
-    embedding.triangle.push_back(triangle);
-    for (int corner = 0; corner < 3; ++corner) {
-      if (triangles(triangle, corner) != vertex) continue;
-      embedding.barycentric(static_cast<Eigen::Index>(i), corner) = 1;
-      break;
-    }
-  }
-  return embedding;
 }
 
 // The dense set that facet's networks predict, a list of vertex ids; empty without the file.

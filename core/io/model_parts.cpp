@@ -24,4 +24,26 @@ bool orientOutward(const Points3& vertices, Triangles& triangles) {
   return true;
 }
 
+LandmarkEmbedding embeddingOf(const std::vector<std::int32_t>& vertices, const Triangles& triangles,
+                              int num_vertices) {
+  std::vector<std::int32_t> triangle_of(static_cast<std::size_t>(num_vertices), -1);
+  for (int f = static_cast<int>(triangles.rows()); f-- > 0;) {
+    for (int corner = 0; corner < 3; ++corner) triangle_of[triangles(f, corner)] = f;
+  }
+  LandmarkEmbedding embedding;
+  embedding.barycentric = Points3::Zero(static_cast<Eigen::Index>(vertices.size()), 3);
+  for (std::size_t i = 0; i < vertices.size(); ++i) {
+    const std::int32_t vertex = vertices[i];
+    if (vertex < 0 || vertex >= num_vertices || triangle_of[vertex] < 0) return {};  // made for another mesh
+    const std::int32_t triangle = triangle_of[vertex];
+    embedding.triangle.push_back(triangle);
+    for (int corner = 0; corner < 3; ++corner) {
+      if (triangles(triangle, corner) != vertex) continue;
+      embedding.barycentric(static_cast<Eigen::Index>(i), corner) = 1;
+      break;
+    }
+  }
+  return embedding;
+}
+
 }  // namespace facet

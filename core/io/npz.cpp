@@ -3,23 +3,17 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <sstream>
-#include <stdexcept>
 #include <string_view>
-#include <type_traits>
 
 #include "core/check.h"
 #include "core/error.h"
 #include "core/half_float.h"
 #include "core/io/files.h"
-
-static_assert(std::endian::native == std::endian::little, "npz files are read and written in memory order");
+#include "core/io/zip.h"
 
 namespace facet {
 namespace fs = std::filesystem;
@@ -27,127 +21,12 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-// A table lookup per value is about as fast as the disk cache delivers the bytes.
-const float* halfTable() {
-  static const std::vector<float> table = [] {
-    std::vector<float> values(1 << 16);
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = floatFromHalf(static_cast<std::uint16_t>(i));
-    return values;
-  }();
-  return table.data();
-}
-
-// Bytes per item of a numpy descriptor, or 0 if this reader does not know it.
-std::size_t itemSize(const std::string& dtype) {
-  static const char* const kNumeric[] = {"f2", "f4", "f8", "i1", "i2", "i4",
-                                         "i8", "u1", "u2", "u4", "u8", "b1"};
-  if (dtype.size() < 3) return 0;
-  const std::string kind = dtype.substr(1);
-  for (const char* known : kNumeric) {
-    if (kind == known) return static_cast<std::size_t>(kind[1] - '0');
-  }
-  if (kind[0] != 'U' && kind[0] != 'S') return 0;
-  std::size_t length = 0;
-  const auto [end, error] = std::from_chars(kind.data() + 1, kind.data() + kind.size(), length);
-  if (error != std::errc{} || end != kind.data() + kind.size() || length > (1U << 20)) return 0;
-  return kind[0] == 'U' ? 4 * length : length;
-}
-
-template <typename Source, typename Target>
-void convert(const Bytes& bytes, std::vector<Target>& values) {
-  values.resize(bytes.size() / sizeof(Source));
-  if constexpr (std::is_same_v<Source, Target>) {
-    if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
-  } else {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      Source value;
-      std::memcpy(&value, bytes.data() + i * sizeof(Source), sizeof(Source));
-      if constexpr (std::is_integral_v<Target>) {
-        const auto wide = static_cast<double>(value);
-        require(wide >= std::numeric_limits<Target>::lowest() && wide <= std::numeric_limits<Target>::max(),
-                "NpyArray: the value ", wide, " does not fit a 32-bit integer");
-      }
-      values[i] = static_cast<Target>(value);
-    }
-  }
-}
-
-template <typename Target>
-std::vector<Target> convertFrom(const std::string& dtype, const Bytes& bytes) {
-  std::vector<Target> values;
-  const std::string kind = dtype.size() > 1 ? dtype.substr(1) : "";
-  if (kind == "f2") {
-    std::vector<std::uint16_t> halves;
-    convert<std::uint16_t>(bytes, halves);
-    const float* table = halfTable();
-    values.resize(halves.size());
-    std::transform(halves.begin(), halves.end(), values.begin(),
-                   [table](std::uint16_t half) { return static_cast<Target>(table[half]); });
-  } else if (kind == "f4") {
-    convert<float>(bytes, values);
-  } else if (kind == "f8") {
-    convert<double>(bytes, values);
-  } else if (kind == "i1") {
-    convert<std::int8_t>(bytes, values);
-  } else if (kind == "i2") {
-    convert<std::int16_t>(bytes, values);
-  } else if (kind == "i4") {
-    convert<std::int32_t>(bytes, values);
-  } else if (kind == "i8") {
-    convert<std::int64_t>(bytes, values);
-  } else if (kind == "u1" || kind == "b1") {
-    convert<std::uint8_t>(bytes, values);
-  } else if (kind == "u2") {
-    convert<std::uint16_t>(bytes, values);
-  } else if (kind == "u4") {
-    convert<std::uint32_t>(bytes, values);
-  } else if (kind == "u8") {
-    convert<std::uint64_t>(bytes, values);
-  } else {
-    throw std::invalid_argument("NpyArray: dtype " + dtype + " is not numeric");
-  }
-  return values;
-}
-
-void appendUtf8(char32_t c, std::string& text) {
-  const auto add = [&text](char32_t byte) { text.push_back(static_cast<char>(byte)); };
-  if (c < 0x80) {
-    add(c);
-  } else if (c < 0x800) {
-    add(0xC0 | c >> 6), add(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    add(0xE0 | c >> 12), add(0x80 | (c >> 6 & 0x3F)), add(0x80 | (c & 0x3F));
-  } else {
-    add(0xF0 | (c >> 18 & 7)), add(0x80 | (c >> 12 & 0x3F)), add(0x80 | (c >> 6 & 0x3F)),
-        add(0x80 | (c & 0x3F));
-  }
-}
-
 template <typename T>
 NpyArray arrayFrom(const char* dtype, const T* values, std::vector<std::int64_t> shape) {
   NpyArray array{dtype, std::move(shape), {}};
   array.bytes.resize(static_cast<std::size_t>(array.count()) * sizeof(T));
   if (!array.bytes.empty()) std::memcpy(array.bytes.data(), values, array.bytes.size());
   return array;
-}
-
-// Fortran order to C order: the last index runs fastest afterwards.
-Bytes cOrder(const Bytes& bytes, const std::vector<std::int64_t>& shape, std::size_t item) {
-  Bytes result(bytes.size());
-  std::vector<std::int64_t> index(shape.size(), 0);
-  std::vector<std::size_t> stride(shape.size(), item);
-  for (std::size_t d = 1; d < shape.size(); ++d)
-    stride[d] = stride[d - 1] * static_cast<std::size_t>(shape[d - 1]);
-  for (std::size_t to = 0; to < result.size(); to += item) {
-    std::size_t from = 0;
-    for (std::size_t d = 0; d < shape.size(); ++d) from += stride[d] * static_cast<std::size_t>(index[d]);
-    std::memcpy(result.data() + to, bytes.data() + from, item);
-    for (std::size_t d = shape.size(); d-- > 0;) {
-      if (++index[d] < shape[d]) break;
-      index[d] = 0;
-    }
-  }
-  return result;
 }
 
 // The text after `key` (quoted) and its colon in the header's Python dictionary, which numpy always writes in
@@ -161,62 +40,65 @@ std::string_view headerValue(std::string_view header, std::string_view key) {
   return start == std::string_view::npos ? std::string_view{} : header.substr(start);
 }
 
-// `name` leads the messages. NEP 1: "\x93NUMPY", version, header length, header, data.
-NpyArray parseNpy(const std::uint8_t* data, std::size_t size, const std::string& name) {
-  const auto bad = [&name](const auto&... what) { fail(ErrorKind::kInput, name, ": ", what...); };
-  if (size < 12 || std::memcmp(data, "\x93NUMPY", 6) != 0) bad("is not a numpy array (.npy)");
-  const bool long_header = data[6] >= 2;
-  std::uint32_t header_size = 0;
-  std::memcpy(&header_size, data + 8, long_header ? 4 : 2);
-  const std::size_t data_start = (long_header ? 12U : 10U) + std::size_t{header_size};
-  if (data_start > size) bad("is cut off inside its header");
-  const std::string_view header(reinterpret_cast<const char*>(data) + data_start - header_size, header_size);
+// The beginning of an .npy: what its header says, and where the data starts. `name` leads the messages. NEP
+// 1:
+// "\x93NUMPY", version, header length, header, data.
+struct NpyHeader {
+  ArrayView array;  // without bytes
+  bool is_fortran_order = false;
+  std::size_t data_start = 0;
+};
 
-  NpyArray array;
+constexpr std::size_t kPreamble = 12;  // at most: magic, version, header length
+
+// Bytes that hold the whole header, from its first bytes.
+std::size_t headerEnd(const SharedBytes& npy, const std::string& name) {
+  if (!isNpy(npy)) fail(ErrorKind::kInput, name, ": is not a numpy array (.npy)");
+  const bool is_long = npy.data()[6] >= 2;
+  std::uint32_t size = 0;
+  std::memcpy(&size, npy.data() + 8, is_long ? 4 : 2);
+  return (is_long ? 12U : 10U) + std::size_t{size};
+}
+
+NpyHeader parseHeader(const SharedBytes& npy, const std::string& name) {
+  const auto bad = [&name](const auto&... what) { fail(ErrorKind::kInput, name, ": ", what...); };
+  NpyHeader result;
+  result.data_start = headerEnd(npy, name);
+  if (result.data_start > npy.size()) bad("is cut off inside its header");
+  const std::size_t start = npy.data()[6] >= 2 ? 12 : 10;
+  const std::string_view header(reinterpret_cast<const char*>(npy.data()) + start, result.data_start - start);
+
   const std::string_view descr = headerValue(header, "'descr'");
   if (descr.empty() || descr[0] != '\'') bad("has structured or no items; save a plain numeric array");
-  array.dtype = std::string(descr.substr(1, descr.find('\'', 1) - 1));
-  const std::size_t item = itemSize(array.dtype);
-  if (array.dtype.find('O') != std::string::npos) {
-    bad("holds pickled Python objects, which may execute code; save a plain numeric array");
+  result.array.dtype = std::string(descr.substr(1, descr.find('\'', 1) - 1));
+  const std::string& dtype = result.array.dtype;
+  const bool is_text_of_length_0 = dtype.size() == 3 && dtype[2] == '0' && result.array.isText();
+  if (itemSize(dtype) == 0 && !is_text_of_length_0 && !isObjects(dtype)) {
+    bad("has items of type ", dtype.substr(0, 20), ", which cannot be read here");
   }
-  const bool is_text_of_length_0 = array.dtype.size() == 3 && array.dtype[2] == '0';
-  if (item == 0 && !is_text_of_length_0)
-    bad("has items of type ", array.dtype, ", which cannot be read here");
 
   std::string_view shape = headerValue(header, "'shape'");
   if (shape.empty() || shape[0] != '(') bad("has no shape in its header");
   shape = shape.substr(1, shape.find(')') - 1);
-  std::size_t expected = item;
   for (const char *p = shape.data(), *end = p + shape.size(); p < end;) {
     std::int64_t length = 0;
     const auto [next, error] = std::from_chars(p, end, length);
     if (error != std::errc{} || length < 0) bad("has a shape that cannot be read");
-    if (length > 0 &&
-        expected > std::numeric_limits<std::size_t>::max() / 2 / static_cast<std::size_t>(length)) {
-      bad("says it is larger than any memory");
-    }
-    array.shape.push_back(length);
-    expected *= static_cast<std::size_t>(length);
+    result.array.shape.push_back(length);
     p = next;
     while (p < end && (*p == ',' || *p == ' ')) ++p;
   }
-  if (size - data_start < expected) {
-    bad("is cut off: ", size - data_start, " bytes of data, ", expected, " expected");
-  }
-  array.bytes.assign(data + data_start, data + data_start + expected);
+  result.is_fortran_order = headerValue(header, "'fortran_order'").starts_with("True");
+  return result;
+}
 
-  if (array.dtype[0] == '>') {
-    const std::size_t unit = array.dtype[1] == 'U' ? 4 : item;
-    for (std::size_t i = 0; i + unit <= array.bytes.size(); i += unit) {
-      std::reverse(array.bytes.begin() + static_cast<std::ptrdiff_t>(i),
-                   array.bytes.begin() + static_cast<std::ptrdiff_t>(i + unit));
-    }
-    array.dtype[0] = '<';
+NpyArray plainArray(const SharedBytes& npy, const std::string& name) {
+  const ArrayView view = viewNpy(npy, name);
+  if (isObjects(view.dtype)) {
+    fail(ErrorKind::kInput, name, ": holds Python objects (a pickle); save a plain numeric array");
   }
-  if (headerValue(header, "'fortran_order'").starts_with("True") && array.shape.size() > 1) {
-    array.bytes = cOrder(array.bytes, array.shape, item);
-  }
+  NpyArray array{view.dtype, view.shape, view.contiguousBytes()};
+  if (array.dtype[0] == '>') array.dtype[0] = '<';
   return array;
 }
 
@@ -230,153 +112,26 @@ Bytes npyBytes(const NpyArray& array) {
              << "), }";
   // numpy aligns the data to 64 bytes; the header ends in a newline.
   std::string header = dictionary.str();
-  constexpr std::size_t kPreamble = 10;
-  header.append(63 - (kPreamble + header.size()) % 64, ' ');
+  constexpr std::size_t kShortPreamble = 10;
+  header.append(63 - (kShortPreamble + header.size()) % 64, ' ');
   header += '\n';
 
-  Bytes bytes(kPreamble + header.size() + array.bytes.size());
+  Bytes bytes(kShortPreamble + header.size() + array.bytes.size());
   std::memcpy(bytes.data(), "\x93NUMPY\x01\x00", 8);
   bytes[8] = static_cast<std::uint8_t>(header.size() & 0xFF);
   bytes[9] = static_cast<std::uint8_t>(header.size() >> 8);
-  std::copy(header.begin(), header.end(), bytes.begin() + kPreamble);
+  std::copy(header.begin(), header.end(), bytes.begin() + kShortPreamble);
   std::copy(array.bytes.begin(), array.bytes.end(),
-            bytes.begin() + static_cast<std::ptrdiff_t>(kPreamble + header.size()));
+            bytes.begin() + static_cast<std::ptrdiff_t>(kShortPreamble + header.size()));
   return bytes;
 }
 
-template <typename T>
-T readAt(const std::uint8_t* data) {
-  T value;
-  std::memcpy(&value, data, sizeof(T));
-  return value;
-}
-
-// Zip signatures and sizes: APPNOTE.TXT of PKWARE, sections 4.3.7 (local header), 4.3.12 (directory), 4.3.14
-// to 4.3.16.
+// Zip: APPNOTE.TXT of PKWARE, sections 4.3.7 (local header), 4.3.12 (directory), 4.3.16 (end).
 constexpr std::uint32_t kLocalHeader = 0x04034b50, kDirectoryEntry = 0x02014b50, kDirectoryEnd = 0x06054b50;
-constexpr std::uint32_t kDirectoryEnd64 = 0x06064b50, kDirectoryEnd64Locator = 0x07064b50;
 constexpr std::uint16_t kStored = 0, kDeflated = 8;
-
-struct ZipEntry {
-  std::string name;
-  std::uint16_t flags = 0, method = 0;
-  std::uint32_t crc = 0;
-  std::uint64_t compressed = 0, size = 0, offset = 0;
-};
-
-std::vector<ZipEntry> zipDirectory(const Bytes& zip, const std::string& name) {
-  const auto bad = [&name](const char* what) { fail(ErrorKind::kInput, name, ": ", what); };
-  if (zip.size() < 22 || readAt<std::uint32_t>(zip.data()) != kLocalHeader) {
-    if (zip.size() >= 22 && readAt<std::uint32_t>(zip.data()) == kDirectoryEnd) return {};
-    bad("is not a numpy archive (.npz)");
-  }
-  // The end record is the last thing in the file, but for a comment of up to 64 KiB.
-  std::size_t end = zip.size() - 22;
-  const std::size_t lowest = end > 0xFFFF ? end - 0xFFFF : 0;
-  while (end > lowest && readAt<std::uint32_t>(&zip[end]) != kDirectoryEnd) --end;
-  if (readAt<std::uint32_t>(&zip[end]) != kDirectoryEnd)
-    bad("is cut off: the archive's directory is missing");
-  std::uint64_t count = readAt<std::uint16_t>(&zip[end + 10]), offset = readAt<std::uint32_t>(&zip[end + 16]);
-  if (end >= 20 && readAt<std::uint32_t>(&zip[end - 20]) == kDirectoryEnd64Locator) {
-    const auto end64 = readAt<std::uint64_t>(&zip[end - 12]);
-    if (zip.size() < 56 || end64 > zip.size() - 56 || readAt<std::uint32_t>(&zip[end64]) != kDirectoryEnd64) {
-      bad("has a damaged directory");
-    }
-    count = readAt<std::uint64_t>(&zip[end64 + 32]);
-    offset = readAt<std::uint64_t>(&zip[end64 + 48]);
-  }
-
-  std::vector<ZipEntry> entries;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    if (offset > zip.size() || zip.size() - offset < 46 ||
-        readAt<std::uint32_t>(&zip[offset]) != kDirectoryEntry) {
-      bad("has a damaged directory");
-    }
-    const std::uint8_t* head = &zip[offset];
-    ZipEntry entry;
-    entry.flags = readAt<std::uint16_t>(head + 8);
-    entry.method = readAt<std::uint16_t>(head + 10);
-    entry.crc = readAt<std::uint32_t>(head + 16);
-    entry.compressed = readAt<std::uint32_t>(head + 20);
-    entry.size = readAt<std::uint32_t>(head + 24);
-    entry.offset = readAt<std::uint32_t>(head + 42);
-    const std::size_t name_size = readAt<std::uint16_t>(head + 28),
-                      extra_size = readAt<std::uint16_t>(head + 30);
-    const std::size_t comment_size = readAt<std::uint16_t>(head + 32);
-    if (zip.size() - offset - 46 < name_size + extra_size + comment_size) bad("has a damaged directory");
-    entry.name.assign(reinterpret_cast<const char*>(head + 46), name_size);
-    // Zip64: sizes that do not fit 32 bits stand in an extra field, in this order, only those that are all
-    // ones.
-    const std::uint8_t *extra = head + 46 + name_size, *extra_end = extra + extra_size;
-    while (extra_end - extra >= 4) {
-      const std::uint8_t* field = extra + 4;
-      const std::uint8_t* next = field + readAt<std::uint16_t>(extra + 2);
-      if (next > extra_end) break;
-      if (readAt<std::uint16_t>(extra) == 1) {
-        for (std::uint64_t* value : {&entry.size, &entry.compressed, &entry.offset}) {
-          if (*value != 0xFFFFFFFF || next - field < 8) continue;
-          *value = readAt<std::uint64_t>(field);
-          field += 8;
-        }
-      }
-      extra = next;
-    }
-    offset += 46 + name_size + extra_size + comment_size;
-    entries.push_back(std::move(entry));
-  }
-  return entries;
-}
-
-Bytes inflateRaw(const std::uint8_t* data, std::size_t size, std::size_t expected, const std::string& name) {
-  // Deflate cannot shrink more than 1032 times; a larger claim is a damaged or hostile header.
-  if (expected / 1032 > size + 1) fail(ErrorKind::kInput, name, ": has a damaged header");
-  Bytes result(expected + 1);  // a byte more than expected shows data that is too long
-  z_stream stream{};
-  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) fail(ErrorKind::kRuntime, name, ": zlib does not start");
-  const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, &inflateEnd);
-  std::size_t consumed = 0, produced = 0;
-  int status = Z_OK;
-  while (status == Z_OK) {
-    const std::size_t in = std::min<std::size_t>(size - consumed, 1U << 30);
-    const std::size_t out = std::min<std::size_t>(result.size() - produced, 1U << 30);
-    stream.next_in = const_cast<std::uint8_t*>(data + consumed);
-    stream.avail_in = static_cast<uInt>(in);
-    stream.next_out = result.data() + produced;
-    stream.avail_out = static_cast<uInt>(out);
-    status = inflate(&stream, Z_NO_FLUSH);
-    consumed += in - stream.avail_in;
-    produced += out - stream.avail_out;
-  }
-  if (status != Z_STREAM_END || produced != expected) fail(ErrorKind::kInput, name, ": is damaged");
-  result.resize(expected);
-  return result;
-}
 
 std::uint32_t crcOf(const std::uint8_t* data, std::size_t size) {
   return static_cast<std::uint32_t>(crc32_z(0, data, size));
-}
-
-NpyArray readEntry(const Bytes& zip, const ZipEntry& entry, const std::string& archive) {
-  const std::string name = archive + " (" + entry.name + ")";
-  const auto bad = [&name](const char* what) { fail(ErrorKind::kInput, name, ": ", what); };
-  if (entry.flags & 1) bad("is encrypted");
-  if (entry.offset > zip.size() || zip.size() - entry.offset < 30 ||
-      readAt<std::uint32_t>(&zip[entry.offset]) != kLocalHeader) {
-    bad("is damaged");
-  }
-  const std::uint8_t* head = &zip[entry.offset];
-  const std::uint64_t start =
-      entry.offset + 30 + readAt<std::uint16_t>(head + 26) + readAt<std::uint16_t>(head + 28);
-  if (start > zip.size() || zip.size() - start < entry.compressed) bad("is cut off");
-  const std::uint8_t* data = zip.data() + start;
-  if (entry.method == kStored) {
-    if (entry.size != entry.compressed || crcOf(data, entry.size) != entry.crc) bad("is damaged");
-    return parseNpy(data, entry.size, name);
-  }
-  if (entry.method != kDeflated) bad("is compressed by a method that numpy does not use");
-  const Bytes inflated = inflateRaw(data, entry.compressed, entry.size, name);
-  if (crcOf(inflated.data(), inflated.size()) != entry.crc) bad("is damaged");
-  return parseNpy(inflated.data(), inflated.size(), name);
 }
 
 Bytes deflateRaw(const Bytes& data) {
@@ -415,28 +170,22 @@ std::int64_t NpyArray::count() const {
   return product;
 }
 
-std::vector<float> NpyArray::asFloat() const { return convertFrom<float>(dtype, bytes); }
-std::vector<double> NpyArray::asDouble() const { return convertFrom<double>(dtype, bytes); }
-std::vector<std::int32_t> NpyArray::asInt32() const { return convertFrom<std::int32_t>(dtype, bytes); }
+namespace {
 
-std::vector<std::string> NpyArray::asStrings() const {
-  require(dtype.size() > 2 && (dtype[1] == 'U' || dtype[1] == 'S'), "NpyArray: dtype ", dtype,
-          " is not text");
-  const std::size_t item = itemSize(dtype), unit = dtype[1] == 'U' ? 4 : 1;
-  std::vector<std::string> texts(static_cast<std::size_t>(count()));
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    for (std::size_t at = i * item; at < (i + 1) * item; at += unit) {
-      const char32_t c = unit == 4 ? readAt<char32_t>(&bytes[at]) : bytes[at];
-      if (c == 0) break;
-      if (unit == 4) {
-        appendUtf8(c, texts[i]);
-      } else {
-        texts[i].push_back(static_cast<char>(c));
-      }
-    }
-  }
-  return texts;
+// The array as a view that does not own its bytes.
+ArrayView viewOf(const NpyArray& array) {
+  ArrayView view{array.dtype, array.shape, {}, {nullptr, array.bytes.data(), array.bytes.size()}};
+  const std::string problem = view.layOut(/*fortran_order=*/false);
+  require(problem.empty(), "NpyArray: ", problem);
+  return view;
 }
+
+}  // namespace
+
+std::vector<float> NpyArray::asFloat() const { return viewOf(*this).asFloat(); }
+std::vector<double> NpyArray::asDouble() const { return viewOf(*this).asDouble(); }
+std::vector<std::int32_t> NpyArray::asInt32() const { return viewOf(*this).asInt32(); }
+std::vector<std::string> NpyArray::asStrings() const { return viewOf(*this).asStrings(); }
 
 NpyArray NpyArray::fromFloat(const float* values, std::vector<std::int64_t> shape) {
   return arrayFrom("<f4", values, std::move(shape));
@@ -459,20 +208,68 @@ NpyArray NpyArray::halfFromFloat(const float* values, std::vector<std::int64_t> 
   return arrayFrom("<f2", halves.data(), std::move(shape));
 }
 
-NpyArray readNpy(const fs::path& path) {
-  const Bytes bytes = readBytes(path);
-  return parseNpy(bytes.data(), bytes.size(), path.string());
+bool isNpy(const SharedBytes& bytes) {
+  return bytes.size() >= kPreamble && std::memcmp(bytes.data(), "\x93NUMPY", 6) == 0;
 }
 
-Npz readNpz(const fs::path& path) {
-  const Bytes zip = readBytes(path);
+bool isObjects(const std::string& dtype) { return dtype.find('O') != std::string::npos; }
+
+ArrayView viewNpy(const SharedBytes& npy, const std::string& name) {
+  NpyHeader header = parseHeader(npy, name);
+  header.array.bytes = npy.part(header.data_start, npy.size() - header.data_start);
+  const std::string problem = header.array.layOut(header.is_fortran_order);
+  if (!problem.empty()) fail(ErrorKind::kInput, name, ": ", problem);
+  return std::move(header.array);
+}
+
+NpzFile::NpzFile(SharedBytes bytes, std::string name) : bytes_(std::move(bytes)), name_(std::move(name)) {
+  if (!isZip(bytes_)) fail(ErrorKind::kInput, name_, ": is not a numpy archive (.npz)");
+  for (ZipEntry& entry : zipDirectory(bytes_, name_)) {
+    if (entry.name.ends_with(".npy")) entries_.push_back(std::move(entry));
+  }
+}
+
+std::string NpzFile::key(std::size_t i) const {
+  return entries_.at(i).name.substr(0, entries_.at(i).name.size() - 4);
+}
+
+// Header of an entry, from its first bytes only; what it says must agree with the entry's size, so that a
+// claim that no data stands behind is refused before memory is asked for.
+ArrayView NpzFile::header(std::size_t i) const {
+  const ZipEntry& entry = entries_.at(i);
+  const std::string name = name_ + " (" + entry.name + ")";
+  const SharedBytes beginning = zipContent(bytes_, entry, name, kPreamble);
+  const std::size_t header_end = headerEnd(beginning, name);
+  if (header_end > entry.size) fail(ErrorKind::kInput, name, ": is cut off inside its header");
+  NpyHeader header = parseHeader(zipContent(bytes_, entry, name, header_end), name);
+  if (!isObjects(header.array.dtype)) {
+    // No bytes yet; only their number matters to the check.
+    header.array.bytes = SharedBytes(nullptr, nullptr, entry.size - header_end);
+    const std::string problem = header.array.layOut(header.is_fortran_order);
+    if (!problem.empty()) fail(ErrorKind::kInput, name, ": ", problem);
+  }
+  header.array.bytes = {};
+  return std::move(header.array);
+}
+
+SharedBytes NpzFile::content(std::size_t i) const {
+  header(i);
+  const ZipEntry& entry = entries_.at(i);
+  return zipContent(bytes_, entry, name_ + " (" + entry.name + ")");
+}
+
+NpyArray readNpy(const fs::path& path) { return plainArray(SharedBytes(readBytes(path)), path.string()); }
+
+Npz readNpz(const SharedBytes& bytes, const std::string& name) {
+  const NpzFile file(bytes, name);
   Npz arrays;
-  for (const ZipEntry& entry : zipDirectory(zip, path.string())) {
-    if (!entry.name.ends_with(".npy")) continue;
-    arrays[entry.name.substr(0, entry.name.size() - 4)] = readEntry(zip, entry, path.string());
+  for (std::size_t i = 0; i < file.size(); ++i) {
+    arrays[file.key(i)] = plainArray(file.content(i), name + " (" + file.key(i) + ".npy)");
   }
   return arrays;
 }
+
+Npz readNpz(const fs::path& path) { return readNpz(SharedBytes(readBytes(path)), path.string()); }
 
 void writeNpz(const fs::path& path, const Npz& arrays, bool compress) {
   constexpr std::uint16_t kVersion = 20, kDosDate1980 = 0x21;  // a fixed date: equal arrays give equal files

@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include <Eigen/Core>
+#include "core/io/array_view.h"
+#include "core/io/zip.h"
 
 namespace facet {
 
@@ -35,10 +36,34 @@ struct NpyArray {
 
 using Npz = std::map<std::string, NpyArray>;
 
-// numpy's .npy and .npz (zip of .npy, stored or deflated, zip64 sizes accepted). Fortran order is converted
-// on reading. Errors: Error(kInput) naming the file and what is wrong with it.
+// numpy's .npy and .npz (zip of .npy, stored or deflated, zip64 sizes accepted). Fortran order and big-endian
+// items are converted on reading. Errors: Error(kInput) naming the file and what is wrong with it; arrays of
+// Python objects are refused here and read by readPython (core/io/pickle.h).
 NpyArray readNpy(const std::filesystem::path& path);
 Npz readNpz(const std::filesystem::path& path);
+Npz readNpz(const SharedBytes& bytes, const std::string& name);
 void writeNpz(const std::filesystem::path& path, const Npz& arrays, bool compress = false);
+
+// An .npy without copying it. Items of Python objects (isObjects(dtype)) are not laid out: `bytes` is the
+// pickle that follows the header. Errors: Error(kInput), led by `name`.
+bool isNpy(const SharedBytes& bytes);
+bool isObjects(const std::string& dtype);
+ArrayView viewNpy(const SharedBytes& npy, const std::string& name);
+
+// An .npz read array by array; opening it reads the directory only. Errors: Error(kInput), led by `name`.
+class NpzFile {
+ public:
+  NpzFile(SharedBytes bytes, std::string name);
+
+  std::size_t size() const { return entries_.size(); }
+  std::string key(std::size_t i) const;
+  ArrayView header(std::size_t i) const;     // dtype and shape; no bytes, the data is not read
+  SharedBytes content(std::size_t i) const;  // the whole .npy, for viewNpy
+
+ private:
+  SharedBytes bytes_;
+  std::string name_;
+  std::vector<ZipEntry> entries_;
+};
 
 }  // namespace facet
