@@ -21,7 +21,6 @@ void checkBasis(const Basis& basis, int num_vertices, const char* what) {
   if (basis.cols() == 0) return;
   require(basis.rows() == 3 * num_vertices, "MorphableModel: the ", what, " basis has ", basis.rows(),
           " rows but the mean has ", num_vertices, " vertices; was it built for another mesh?");
-  require(basis.allFinite(), "MorphableModel: a value of the ", what, " basis is not finite");
 }
 
 void checkEmbedding(const LandmarkEmbedding& embedding, Eigen::Index num_triangles, const char* what) {
@@ -85,6 +84,19 @@ std::optional<int> MorphableModel::expressionIndex(const std::string& expression
 }
 
 void MorphableModel::check() const {
+  checkStructure();
+  const auto checkValues = [](const Basis& basis, const char* what) {
+    require(basis.allFinite(), "MorphableModel: a value of the ", what, " basis is not finite");
+  };
+  checkValues(identity, "identity");
+  checkValues(expression, "expression");
+  checkValues(blendshapes, "blendshape");
+  checkValues(albedo, "albedo");
+  checkValues(specular, "specular");
+  if (skeleton) checkValues(skeleton->pose_correctives, "pose corrective");
+}
+
+void MorphableModel::checkStructure() const {
   require(numVertices() > 0 && triangles.rows() > 0, "MorphableModel: ", numVertices(), " vertices and ",
           triangles.rows(), " triangles; a model needs both");
   mesh(mean).check("MorphableModel");

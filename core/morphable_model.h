@@ -82,6 +82,8 @@ struct MorphableModel {
   // Throws std::invalid_argument naming the part that does not fit: sizes, indices out of range, values not
   // finite.
   void check() const;
+  // The same without looking at the values of the bases, for a model that lies in a mapped file.
+  void checkStructure() const;
 };
 
 // Small synthetic model for tests: a bumpy ellipsoid "head" of about 600 vertices with random smooth modes,

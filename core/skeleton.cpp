@@ -83,7 +83,6 @@ void Skeleton::check(int num_vertices) const {
                                            pose_correctives.cols() == 9 * (num_joints - 1)),
           "Skeleton: the pose correctives are ", pose_correctives.rows(), "x", pose_correctives.cols(),
           ", expected ", 3 * num_vertices, "x", 9 * (num_joints - 1));
-  require(pose_correctives.allFinite(), "Skeleton: a pose corrective is not finite");
 }
 
 }  // namespace facet

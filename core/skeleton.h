@@ -35,7 +35,8 @@ struct Skeleton {
   // frame).
   Points3 posed(const Points3& shaped, const Points3& pose) const;
 
-  // Throws std::invalid_argument naming the part that does not fit `num_vertices`.
+  // Throws std::invalid_argument naming the part that does not fit `num_vertices`, or a weight that is not
+  // finite.
   void check(int num_vertices) const;
 };
 

@@ -1,5 +1,8 @@
 #include "core/io/files.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -96,6 +99,22 @@ void sha256Block(const std::uint8_t* block, std::array<std::uint32_t, 8>& state)
 }
 
 }  // namespace
+
+SharedBytes mapBytes(const fs::path& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat status {};
+  if (file < 0 || fstat(file, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0) {
+    if (file >= 0) close(file);
+    return readBytes(path);
+  }
+  const auto size = static_cast<std::size_t>(status.st_size);
+  void* const mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
+  close(file);  // the mapping stays
+  if (mapped == MAP_FAILED) return readBytes(path);
+  const std::shared_ptr<const void> owner(mapped,
+                                          [size](const void* at) { munmap(const_cast<void*>(at), size); });
+  return {owner, static_cast<const std::uint8_t*>(mapped), size};
+}
 
 std::vector<std::uint8_t> readBytes(const fs::path& path) {
   return readWhole<std::vector<std::uint8_t>>(path);

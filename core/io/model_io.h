@@ -3,13 +3,10 @@
 #include <filesystem>
 #include <string>
 
+#include "core/io/facet_model.h"
 #include "core/morphable_model.h"
 
 namespace facet {
-
-// facet's own model file: an .npz with the arrays of MorphableModel and a JSON "meta" (docs/model_format.md).
-MorphableModel readFacetModel(const std::filesystem::path& path);
-void writeFacetModel(const std::filesystem::path& path, const MorphableModel& model);
 
 // ICT-FaceKit light (MIT, USC Institute for Creative Technologies): the published folder of OBJ files (its
 // FaceXModel folder or the one above) or the packed ict_facekit_light.npz. Centimetres become millimetres.

@@ -222,7 +222,8 @@ ArrayView viewNpy(const SharedBytes& npy, const std::string& name) {
   return std::move(header.array);
 }
 
-NpzFile::NpzFile(SharedBytes bytes, std::string name) : bytes_(std::move(bytes)), name_(std::move(name)) {
+NpzFile::NpzFile(SharedBytes bytes, std::string name, Checksum checksum)
+    : bytes_(std::move(bytes)), name_(std::move(name)), checksum_(checksum) {
   if (!isZip(bytes_)) fail(ErrorKind::kInput, name_, ": is not a numpy archive (.npz)");
   for (ZipEntry& entry : zipDirectory(bytes_, name_)) {
     if (entry.name.ends_with(".npy")) entries_.push_back(std::move(entry));
@@ -255,7 +256,7 @@ ArrayView NpzFile::header(std::size_t i) const {
 SharedBytes NpzFile::content(std::size_t i) const {
   header(i);
   const ZipEntry& entry = entries_.at(i);
-  return zipContent(bytes_, entry, name_ + " (" + entry.name + ")");
+  return zipContent(bytes_, entry, name_ + " (" + entry.name + ")", SIZE_MAX, checksum_);
 }
 
 NpyArray readNpy(const fs::path& path) { return plainArray(SharedBytes(readBytes(path)), path.string()); }
@@ -273,6 +274,8 @@ Npz readNpz(const fs::path& path) { return readNpz(SharedBytes(readBytes(path)),
 
 void writeNpz(const fs::path& path, const Npz& arrays, bool compress) {
   constexpr std::uint16_t kVersion = 20, kDosDate1980 = 0x21;  // a fixed date: equal arrays give equal files
+  constexpr std::size_t kAlignment = 64;
+  constexpr std::uint16_t kPaddingField = 0xFACE;  // any number that the zip format gives no meaning to
   Bytes zip, directory;
   for (const auto& [key, array] : arrays) {
     require(static_cast<std::size_t>(array.count()) * itemSize(array.dtype) == array.bytes.size(),
@@ -295,11 +298,11 @@ void writeNpz(const fs::path& path, const Npz& arrays, bool compress) {
     append32(common, stored.size());
     append32(common, content.size());
     append16(common, name.size());
-    append16(common, 0);  // extra field
 
     append32(directory, kDirectoryEntry);
     append16(directory, kVersion);
     directory.insert(directory.end(), common.begin(), common.end());
+    append16(directory, 0);  // extra field
     append16(directory, 0);  // comment
     append16(directory, 0);  // disk
     append16(directory, 0);  // internal attributes
@@ -309,7 +312,18 @@ void writeNpz(const fs::path& path, const Npz& arrays, bool compress) {
 
     append32(zip, kLocalHeader);
     zip.insert(zip.end(), common.begin(), common.end());
+    // numpy's header is a multiple of 64 bytes long; an extra field in front of it brings the data to one,
+    // too.
+    constexpr std::size_t kFieldHead = 4;
+    const std::size_t unpadded = zip.size() + 2 + name.size() + kFieldHead;
+    const std::size_t padding = compress ? 0 : kFieldHead + (kAlignment - unpadded % kAlignment) % kAlignment;
+    append16(zip, padding);
     appendText(zip, name);
+    if (padding > 0) {
+      append16(zip, kPaddingField);
+      append16(zip, padding - kFieldHead);
+      zip.resize(zip.size() + padding - kFieldHead);
+    }
     zip.insert(zip.end(), stored.begin(), stored.end());
   }
   const std::size_t directory_start = zip.size();

@@ -42,6 +42,8 @@ using Npz = std::map<std::string, NpyArray>;
 NpyArray readNpy(const std::filesystem::path& path);
 Npz readNpz(const std::filesystem::path& path);
 Npz readNpz(const SharedBytes& bytes, const std::string& name);
+// Arrays that are not compressed start at multiples of 64 bytes of the file, so that it can be mapped and
+// used in place.
 void writeNpz(const std::filesystem::path& path, const Npz& arrays, bool compress = false);
 
 // An .npy without copying it. Items of Python objects (isObjects(dtype)) are not laid out: `bytes` is the
@@ -53,7 +55,7 @@ ArrayView viewNpy(const SharedBytes& npy, const std::string& name);
 // An .npz read array by array; opening it reads the directory only. Errors: Error(kInput), led by `name`.
 class NpzFile {
  public:
-  NpzFile(SharedBytes bytes, std::string name);
+  NpzFile(SharedBytes bytes, std::string name, Checksum checksum = Checksum::kVerify);
 
   std::size_t size() const { return entries_.size(); }
   std::string key(std::size_t i) const;
@@ -63,6 +65,7 @@ class NpzFile {
  private:
   SharedBytes bytes_;
   std::string name_;
+  Checksum checksum_;
   std::vector<ZipEntry> entries_;
 };
 

@@ -23,10 +23,12 @@ bool isZip(const SharedBytes& bytes);
 // Errors: Error(kInput), led by `name`.
 std::vector<ZipEntry> zipDirectory(const SharedBytes& zip, const std::string& name);
 
+enum class Checksum { kVerify, kTrust };  // trust: do not read the whole entry only to verify it
+
 // The content of an entry: a part of `zip` where it is stored, inflated otherwise. With `limit`, only that
-// many first bytes, and the checksum is not verified. Memory grows with what is really there, not with what
+// many first bytes, whose checksum is not verified. Memory grows with what is really there, not with what
 // the directory claims. Errors: Error(kInput), led by `name`.
 SharedBytes zipContent(const SharedBytes& zip, const ZipEntry& entry, const std::string& name,
-                       std::size_t limit = SIZE_MAX);
+                       std::size_t limit = SIZE_MAX, Checksum checksum = Checksum::kVerify);
 
 }  // namespace facet

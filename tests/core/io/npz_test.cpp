@@ -181,7 +181,7 @@ TEST_CASE("npz: damaged, cut and foreign files are input errors") {
     writeText(folder / "bad.npy", content);
     CHECK_THROWS_WITH_AS(readNpy(folder / "bad.npy"), doctest::Contains(part_of_message), Error);
   };
-  checkNpy(npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "xx"), "pickled");
+  checkNpy(npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "xx"), "pickle");
   checkNpy(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (5,), }", "xx"), "cut off");
   checkNpy(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-5,), }", "xx"), "shape");
   checkNpy(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (9000000000000000000, 9), }", "xx"),
