@@ -232,6 +232,12 @@ std::vector<float> ArrayView::asFloat() const { return valuesOf<float>(*this); }
 std::vector<double> ArrayView::asDouble() const { return valuesOf<double>(*this); }
 std::vector<std::int32_t> ArrayView::asInt32() const { return valuesOf<std::int32_t>(*this); }
 
+void ArrayView::copyTo(std::int64_t begin, std::int64_t end, float* values) const {
+  require(begin >= 0 && begin <= end && end <= count(), "an array of ", shapeText(shape), " has no values ",
+          begin, " to ", end);
+  convertTo(*this, begin, end, values);
+}
+
 std::vector<std::string> ArrayView::asStrings() const {
   require(isText(), "items of type ", dtype, " are not text");
   const std::size_t item = itemSize(dtype), unit = dtype[1] == 'U' ? 4 : 1;

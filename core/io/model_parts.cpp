@@ -1,6 +1,9 @@
 #include "core/io/model_parts.h"
 
+#include <algorithm>
+
 #include "core/check.h"
+#include "core/image.h"
 
 namespace facet {
 
@@ -44,6 +47,29 @@ LandmarkEmbedding embeddingOf(const std::vector<std::int32_t>& vertices, const T
     }
   }
   return embedding;
+}
+
+LengthUnit lengthUnit(const Points3& mean, const LengthUnit& usual) {
+  constexpr float kSmallest_mm = 100, kLargest_mm = 600;
+  const float extent = (mean.colwise().maxCoeff() - mean.colwise().minCoeff()).maxCoeff();
+  for (const LengthUnit& unit : {usual, kMetres, kDecimetres, kCentimetres, kMillimetres, kMicrometres}) {
+    if (extent * unit.millimetres >= kSmallest_mm && extent * unit.millimetres <= kLargest_mm) return unit;
+  }
+  require(false, "its mean shape is ", extent,
+          " units large, which is no face in any unit from micrometres to metres");
+  return usual;
+}
+
+void linearizeAlbedo(Points3& mean, Eigen::MatrixXf& modes) {
+  constexpr float kStep = 1e-3F;
+  for (Eigen::Index i = 0; i < mean.size(); ++i) {
+    float& value = mean.data()[i];
+    value = std::clamp(value, 0.0F, 1.0F);
+    const float low = std::max(value - kStep, 0.0F), high = std::min(value + kStep, 1.0F);
+    const float slope = (linearFromSrgb(high) - linearFromSrgb(low)) / (high - low);
+    if (modes.cols() > 0) modes.row(i) *= slope;
+    value = linearFromSrgb(value);
+  }
 }
 
 }  // namespace facet

@@ -11,7 +11,6 @@
 #include <unordered_map>
 
 #include "core/io/file_kind.h"
-#include "core/io/files.h"
 #include "core/io/npz.h"
 #include "core/io/zip.h"
 
@@ -1641,8 +1640,6 @@ PickleValue readPython(const SharedBytes& bytes, const std::string& name) try {
   fail(ErrorKind::kModel, error.what());
 }
 
-PickleValue readPython(const fs::path& path) {
-  return readPython(SharedBytes(readBytes(path)), path.string());
-}
+PickleValue readPython(const fs::path& path) { return readPython(mapFile(path), path.string()); }
 
 }  // namespace facet
