@@ -8,39 +8,6 @@
 
 namespace facet {
 
-// Closest point of a triangle to a point; exact, also for a triangle without area.
-Eigen::Vector3d closestOnTriangle(const Eigen::Vector3d& point, const Eigen::Vector3d& a,
-                                  const Eigen::Vector3d& b, const Eigen::Vector3d& c);
-
-// Answers exact closest-point queries on a triangle mesh with a tree of bounding boxes; double precision.
-class SurfaceIndex {
- public:
-  struct Hit {
-    Eigen::Vector3d point = Eigen::Vector3d::Zero();  // on the surface
-    int triangle = -1;
-    double distance = 0;
-  };
-
-  explicit SurfaceIndex(const Mesh& mesh);  // throws std::invalid_argument for a mesh without triangles
-  Hit closest(const Eigen::Vector3d& point) const;
-  // Unit normal of a triangle; zero if it has no area.
-  Eigen::Vector3d normal(int triangle) const;
-
- private:
-  struct Node {
-    Eigen::Vector3d low, high;  // bounding box
-    int first = 0, count = 0;   // triangles order_[first, first + count) of a leaf; count 0 = inner node
-    int right = 0;              // inner node: index of the right child; the left one follows the node itself
-  };
-
-  int build(int first, int last, const std::vector<Eigen::Vector3d>& centroids);
-  void visit(int node, const Eigen::Vector3d& point, Hit& best) const;
-
-  std::vector<std::array<Eigen::Vector3d, 3>> corners_;
-  std::vector<int> order_;
-  std::vector<Node> nodes_;
-};
-
 // The seven landmarks of the NoW protocol, one row each, right/left = the subject's own: right eye outer and
 // inner corner, left eye inner and outer corner, bottom of the nose (subnasale), right and left corner of the
 // mouth.

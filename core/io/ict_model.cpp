@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
-#include <unordered_map>
 
 #include "core/check.h"
 #include "core/error.h"
@@ -15,6 +13,7 @@
 #include "core/io/model_io.h"
 #include "core/io/model_parts.h"
 #include "core/io/obj_parser.h"
+#include "core/mesh_parts.h"
 #include "core/parallel.h"
 
 namespace facet {
@@ -80,67 +79,6 @@ const Eigen::RowVector3f kSkin(0.46F, 0.27F, 0.20F), kLips(0.36F, 0.13F, 0.12F),
     kTeeth(0.65F, 0.60F, 0.50F), kSclera(0.66F, 0.62F, 0.60F), kIris(0.13F, 0.07F, 0.035F),
     kPupil(0.008F, 0.008F, 0.008F);
 constexpr float kIrisRadius_mm = 5.9F, kPupilRadius_mm = 2.0F;  // adult means in room light
-
-// Grid hash of points, to find neighbours within `cell_mm`.
-class PointGrid {
- public:
-  PointGrid(const Points3& points, float cell_mm) : points_(points), cell_mm_(cell_mm) {
-    for (int i = 0; i < points.rows(); ++i) cells_[key(cellOf(points.row(i)))].push_back(i);
-  }
-
-  template <typename Visit>
-  void forEachNear(const Eigen::RowVector3f& point, const Visit& visit) const {
-    const Eigen::Array3i centre = cellOf(point);
-    for (int dx = -1; dx <= 1; ++dx) {
-      for (int dy = -1; dy <= 1; ++dy) {
-        for (int dz = -1; dz <= 1; ++dz) {
-          const auto found = cells_.find(key(centre + Eigen::Array3i(dx, dy, dz)));
-          if (found == cells_.end()) continue;
-          for (const int i : found->second) {
-            const float distance_mm = (points_.row(i) - point).norm();
-            if (distance_mm <= cell_mm_) visit(i, distance_mm);
-          }
-        }
-      }
-    }
-  }
-
- private:
-  Eigen::Array3i cellOf(const Eigen::RowVector3f& point) const {
-    return (point.transpose().array() / cell_mm_).floor().cast<int>();
-  }
-  static std::int64_t key(const Eigen::Array3i& cell) {
-    constexpr std::int64_t kSpan = 1 << 20;
-    return ((cell.x() + kSpan / 2) * kSpan + cell.y() + kSpan / 2) * kSpan + cell.z() + kSpan / 2;
-  }
-
-  const Points3& points_;
-  float cell_mm_;
-  std::unordered_map<std::int64_t, std::vector<int>> cells_;
-};
-
-// Pairs each vertex with one at its mirrored place. Where parts touch, several vertices share a place; those
-// of the same region belong together. Empty when the mesh is not symmetric.
-std::vector<std::int32_t> symmetryOf(const Points3& mean, const std::vector<std::uint8_t>& region) {
-  constexpr float kTolerance_mm = 0.5F;
-  const PointGrid grid(mean, kTolerance_mm);
-  std::vector<std::int32_t> symmetry(static_cast<std::size_t>(mean.rows()), -1);
-  for (int v = 0; v < mean.rows(); ++v) {
-    if (symmetry[v] >= 0) continue;
-    const Eigen::RowVector3f mirrored(-mean(v, 0), mean(v, 1), mean(v, 2));
-    int best = -1;
-    float best_cost = std::numeric_limits<float>::max();
-    grid.forEachNear(mirrored, [&](int other, float distance_mm) {
-      if (symmetry[other] >= 0) return;
-      const float cost = distance_mm + (region.empty() || region[other] == region[v] ? 0 : kTolerance_mm);
-      if (cost < best_cost) best = other, best_cost = cost;
-    });
-    if (best < 0) return {};
-    symmetry[v] = best;
-    symmetry[best] = v;
-  }
-  return symmetry;
-}
 
 // The dense set that facet's networks predict, a list of vertex ids; empty without the file.
 std::vector<std::int32_t> denseVertices() try {
@@ -267,7 +205,7 @@ MorphableModel modelFrom(IctData data) {
 
   model.landmarks68 = embeddingOf(data.landmark_vertices, model.triangles, model.numVertices());
   if (has_published_parts) model.dense = embeddingOf(denseVertices(), model.triangles, model.numVertices());
-  model.symmetry = symmetryOf(model.mean, model.region);
+  model.symmetry = mirroredVertices(model.mean, model.region);
   model.albedo_mean = albedoOf(model);
   model.check();
   return model;

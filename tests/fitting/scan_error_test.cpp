@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <Eigen/Geometry>
-#include <limits>
 #include <random>
 
 #include "core/morphable_model.h"
@@ -33,38 +32,7 @@ void move(Mesh& mesh, ScanLandmarks& landmarks, double scale) {
   landmarks = ((scale * landmarks * turn.transpose()).rowwise() + shift).eval();
 }
 
-double distance(const Eigen::Vector3d& point, const std::array<Eigen::Vector3d, 3>& corners) {
-  return (closestOnTriangle(point, corners[0], corners[1], corners[2]) - point).norm();
-}
-
 }  // namespace
-
-TEST_CASE("closestOnTriangle: is right above the inside, beyond an edge, beyond a corner and without area") {
-  const std::array<Eigen::Vector3d, 3> corners = {{{0, 0, 0}, {4, 0, 0}, {0, 4, 0}}};
-  CHECK(distance({1, 1, 3}, corners) == doctest::Approx(3));
-  CHECK(distance({1, -2, 0}, corners) == doctest::Approx(2));
-  CHECK(distance({-3, -4, 0}, corners) == doctest::Approx(5));
-  CHECK(distance({3, 3, 0}, corners) == doctest::Approx(std::sqrt(2.0)));
-  CHECK(distance({1, 3, 4}, {{{0, 0, 0}, {1, 0, 0}, {2, 0, 0}}}) == doctest::Approx(5));
-}
-
-TEST_CASE("SurfaceIndex: finds the distance that a search of all triangles finds") {
-  const Head head;
-  const SurfaceIndex surface(head.mesh);
-  std::mt19937 generator(2);
-  std::uniform_real_distribution<double> coordinate(-300, 300);
-  for (int i = 0; i < 200; ++i) {
-    const Eigen::Vector3d point(coordinate(generator), coordinate(generator), coordinate(generator));
-    double best = std::numeric_limits<double>::max();
-    for (int f = 0; f < head.mesh.triangles.rows(); ++f) {
-      std::array<Eigen::Vector3d, 3> corners;
-      for (int k = 0; k < 3; ++k)
-        corners[k] = head.mesh.vertices.row(head.mesh.triangles(f, k)).cast<double>();
-      best = std::min(best, distance(point, corners));
-    }
-    CHECK(surface.closest(point).distance == doctest::Approx(best).epsilon(1e-12));
-  }
-}
 
 TEST_CASE("scanError: a scan against itself, moved and in other units, leaves nothing") {
   const Head head;

@@ -1,0 +1,334 @@
+#include "core/correspondence.h"
+
+#include <Eigen/Geometry>
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <tuple>
+
+#include "core/check.h"
+#include "core/closest_point.h"
+#include "core/mesh_parts.h"
+#include "core/parallel.h"
+
+namespace facet {
+namespace {
+
+constexpr int kQueryChunk = 256;
+constexpr double kMinCosine = 0.3;         // between the normals of corresponding points
+constexpr double kMaxDistance_mm = 15;     // beyond it the direction of the surface does not help to choose
+constexpr double kTrustedDistance_mm = 2;  // standard deviation of the confidence's fall with distance
+
+// Triangles of some vertices, with the way back to the whole mesh.
+struct SubMesh {
+  Mesh mesh;                  // all vertices, some triangles
+  std::vector<int> triangle;  // of the whole mesh
+};
+
+template <typename Keep>
+SubMesh subMesh(const Points3& vertices, const Triangles& triangles, const Keep& keep) {
+  SubMesh result;
+  result.mesh.vertices = vertices;
+  result.mesh.triangles.resize(triangles.rows(), 3);
+  for (Eigen::Index f = 0; f < triangles.rows(); ++f) {
+    if (!keep(static_cast<int>(f))) continue;
+    result.mesh.triangles.row(static_cast<Eigen::Index>(result.triangle.size())) = triangles.row(f);
+    result.triangle.push_back(static_cast<int>(f));
+  }
+  result.mesh.triangles.conservativeResize(static_cast<Eigen::Index>(result.triangle.size()), 3);
+  return result;
+}
+
+struct Located {
+  int triangle = -1;  // of the sub-mesh
+  Eigen::Vector3f barycentric;
+  float confidence = 0;
+};
+
+// The closest point that faces the same way, else the closest one of all.
+Located locate(const SurfaceIndex& index, const Eigen::Vector3d& point, const Eigen::Vector3d& normal) {
+  SurfaceIndex::Hit hit =
+      index.closest(point, {.max_distance = kMaxDistance_mm, .normal = normal, .min_cosine = kMinCosine});
+  const bool faces_the_same_way = hit.triangle >= 0;
+  if (!faces_the_same_way) hit = index.closest(point);
+  Located result;
+  result.triangle = hit.triangle;
+  result.barycentric = index.barycentric(hit);
+  if (faces_the_same_way) {
+    result.confidence = static_cast<float>(std::exp(-0.5 * std::pow(hit.distance / kTrustedDistance_mm, 2)));
+  }
+  return result;
+}
+
+// Vertex normals that do not see UV seams.
+Points3 weldedNormals(const Mesh& mesh, const std::vector<int>& welded) {
+  const Triangles triangles = mesh.triangles.unaryExpr([&](std::int32_t v) { return welded[v]; });
+  Points3 normals = vertexNormals(mesh.vertices, triangles);
+  for (Eigen::Index v = 0; v < normals.rows(); ++v) normals.row(v) = normals.row(welded[v]);
+  return normals;
+}
+
+bool goesWithTheSkin(const std::string& region) {
+  for (const char* name : {"overlay", "lash", "lacrimal", "brow_card"}) {
+    if (region.find(name) != std::string::npos) return true;
+  }
+  return false;
+}
+
+// For each part of the model, the part of the template that it belongs to.
+std::vector<int> matchParts(const Registration& registration, const MorphableModel& source,
+                            const MorphableModel& model, const std::vector<int>& part, int skin_part) {
+  const int num_parts = *std::max_element(part.begin(), part.end()) + 1;
+  const int num_source_parts = *std::max_element(registration.part.begin(), registration.part.end()) + 1;
+  std::vector<std::vector<int>> members(static_cast<std::size_t>(num_parts));
+  for (int v = 0; v < model.numVertices(); ++v) members[part[v]].push_back(v);
+  // The template's parts; of the skin only what shows, because the insides of the mouth and the sockets lie
+  // everywhere round teeth and eyeballs.
+  std::vector<SurfaceIndex> surfaces;
+  std::vector<int> surface_part;
+  for (int p = 0; p < num_source_parts; ++p) {
+    const SubMesh sub = subMesh(registration.vertices, source.triangles, [&](int f) {
+      const int v = source.triangles(f, 0);
+      return registration.part[v] == p && !registration.hidden[v];
+    });
+    if (sub.triangle.empty()) continue;
+    surfaces.emplace_back(sub.mesh);
+    surface_part.push_back(p);
+  }
+  std::vector<int> result(static_cast<std::size_t>(num_parts), registration.skin_part);
+  parallelFor(num_parts, 1, [&](int begin, int end) {
+    for (int p = begin; p < end; ++p) {
+      if (p == skin_part) continue;
+      const int first = members[p].front();
+      if (!model.region.empty() && goesWithTheSkin(model.region_names[model.region[first]])) continue;
+      constexpr std::size_t kSamples = 60;
+      const std::size_t step = std::max<std::size_t>(1, members[p].size() / kSamples);
+      double best = std::numeric_limits<double>::max();
+      for (std::size_t s = 0; s < surfaces.size(); ++s) {
+        double sum = 0;
+        for (std::size_t i = 0; i < members[p].size(); i += step)
+          sum += surfaces[s].closest(model.mean.row(members[p][i]).transpose().cast<double>()).distance;
+        if (sum < best) best = sum, result[p] = surface_part[s];
+      }
+    }
+  });
+  return result;
+}
+
+}  // namespace
+
+Correspondence correspond(const MorphableModel& source, const MorphableModel& model, const Points3& landmarks,
+                          const RegistrationOptions& options) {
+  Correspondence result;
+  const Mesh mesh = model.mesh(model.mean);
+  result.registration = registerTemplate(source, mesh, landmarks, options);
+  const Registration& registration = result.registration;
+  const std::vector<int> welded = weldedVertices(model.mean);
+  const std::vector<int> part = connectedParts(model.triangles, welded);
+  const int skin_part = partUnder(landmarks, mesh, part);
+  const std::vector<int> template_part = matchParts(registration, source, model, part, skin_part);
+  result.part_in_template.resize(static_cast<std::size_t>(model.numVertices()));
+  for (int v = 0; v < model.numVertices(); ++v) result.part_in_template[v] = template_part[part[v]];
+
+  const Points3 model_normals = weldedNormals(mesh, welded);
+  const Points3 source_normals = vertexNormals(registration.vertices, source.triangles);
+  const auto empty = [](int count) {
+    TopologyMap map;
+    map.points.triangle.assign(static_cast<std::size_t>(count), 0);
+    map.points.barycentric = Points3::Zero(count, 3);
+    map.points.barycentric.col(0).setOnes();
+    map.confidence = Eigen::VectorXf::Zero(count);
+    return map;
+  };
+  result.model_on_template = empty(model.numVertices());
+  result.template_on_model = empty(source.numVertices());
+
+  const int num_source_parts = *std::max_element(registration.part.begin(), registration.part.end()) + 1;
+  for (int p = 0; p < num_source_parts; ++p) {
+    const SubMesh of_template = subMesh(registration.vertices, source.triangles, [&](int f) {
+      return registration.part[source.triangles(f, 0)] == p;
+    });
+    // Loose pieces that go with the skin are no place for the template to lie on.
+    const SubMesh of_model = subMesh(model.mean, model.triangles, [&](int f) {
+      const int v = model.triangles(f, 0);
+      return result.part_in_template[v] == p && (p != registration.skin_part || part[v] == skin_part);
+    });
+    if (of_template.triangle.empty()) continue;
+    const SurfaceIndex on_template(of_template.mesh);
+    parallelFor(model.numVertices(), kQueryChunk, [&](int begin, int end) {
+      for (int v = begin; v < end; ++v) {
+        if (result.part_in_template[v] != p) continue;
+        const Located located = locate(on_template, model.mean.row(v).transpose().cast<double>(),
+                                       model_normals.row(v).transpose().cast<double>());
+        const int triangle = of_template.triangle[located.triangle];
+        result.model_on_template.points.triangle[v] = triangle;
+        result.model_on_template.points.barycentric.row(v) = located.barycentric;
+        float trust = 1;
+        if (p == registration.skin_part) {
+          trust = 0;
+          for (int k = 0; k < 3; ++k) {
+            trust += located.barycentric[k] * registration.confidence[source.triangles(triangle, k)];
+          }
+        }
+        result.model_on_template.confidence[v] = trust * located.confidence;
+      }
+    });
+    if (of_model.triangle.empty()) continue;
+    const SurfaceIndex on_model(of_model.mesh);
+    parallelFor(source.numVertices(), kQueryChunk, [&](int begin, int end) {
+      for (int v = begin; v < end; ++v) {
+        if (registration.part[v] != p) continue;
+        const Located located = locate(on_model, registration.vertices.row(v).transpose().cast<double>(),
+                                       source_normals.row(v).transpose().cast<double>());
+        result.template_on_model.points.triangle[v] = of_model.triangle[located.triangle];
+        result.template_on_model.points.barycentric.row(v) = located.barycentric;
+        const float trust = p == registration.skin_part ? registration.confidence[v] : 1.0F;
+        result.template_on_model.confidence[v] = trust * located.confidence;
+      }
+    });
+  }
+  return result;
+}
+
+LandmarkEmbedding carryEmbedding(const Correspondence& correspondence, const MorphableModel& source,
+                                 const Mesh& model, const LandmarkEmbedding& on_template) {
+  const Registration& registration = correspondence.registration;
+  const Points3 points = on_template.points(registration.vertices, source.triangles);
+  const Points3 normals =
+      on_template.points(vertexNormals(registration.vertices, source.triangles), source.triangles);
+  const SubMesh skin = subMesh(model.vertices, model.triangles, [&](int f) {
+    return correspondence.part_in_template[model.triangles(f, 0)] == registration.skin_part;
+  });
+  const SurfaceIndex index(skin.mesh);
+  LandmarkEmbedding result;
+  result.barycentric.resize(on_template.size(), 3);
+  for (int i = 0; i < on_template.size(); ++i) {
+    const Located located = locate(index, points.row(i).transpose().cast<double>(),
+                                   normals.row(i).transpose().cast<double>().normalized());
+    result.triangle.push_back(skin.triangle[located.triangle]);
+    result.barycentric.row(i) = located.barycentric;
+  }
+  return result;
+}
+
+std::vector<std::uint8_t> carryVertexLabels(const TopologyMap& model_on_template, const Triangles& triangles,
+                                            const std::vector<std::uint8_t>& labels) {
+  std::vector<std::uint8_t> result(static_cast<std::size_t>(model_on_template.size()));
+  for (int v = 0; v < model_on_template.size(); ++v) {
+    int nearest = 0;
+    model_on_template.points.barycentric.row(v).maxCoeff(&nearest);
+    result[v] = labels[triangles(model_on_template.points.triangle[v], nearest)];
+  }
+  return result;
+}
+
+std::vector<std::uint8_t> carryTriangleLabels(const TopologyMap& model_on_template,
+                                              const Triangles& model_triangles,
+                                              const std::vector<std::uint8_t>& labels) {
+  std::vector<std::uint8_t> result(static_cast<std::size_t>(model_triangles.rows()));
+  for (Eigen::Index f = 0; f < model_triangles.rows(); ++f) {
+    std::array<std::uint8_t, 3> at{};
+    for (int k = 0; k < 3; ++k) at[k] = labels[model_on_template.points.triangle[model_triangles(f, k)]];
+    result[f] = at[1] == at[2] ? at[1] : at[0];
+  }
+  return result;
+}
+
+Mesh carryUv(const Correspondence& correspondence, const Mesh& source, const Mesh& model) {
+  require(source.hasUv(), "carryUv: the template has no texture coordinates");
+  const TopologyMap& map = correspondence.model_on_template;
+  const Points3& laid = correspondence.registration.vertices;
+  constexpr double kMaxStretch =
+      4;  // of a triangle in the texture over the chart's mean, before it spans a seam
+
+  // Charts of the template's layout and their scale, texture units per mm on the model.
+  std::vector<int> own(static_cast<std::size_t>(source.uv.rows()));
+  std::iota(own.begin(), own.end(), 0);
+  const std::vector<int> chart_of_uv = connectedParts(source.uv_triangles, own);
+  const auto chartOf = [&](int triangle) { return chart_of_uv[source.uv_triangles(triangle, 0)]; };
+  const auto uvAt = [&](int triangle, const Eigen::Vector3f& barycentric) {
+    Eigen::RowVector2f uv(0, 0);
+    for (int k = 0; k < 3; ++k) uv += barycentric[k] * source.uv.row(source.uv_triangles(triangle, k));
+    return uv;
+  };
+  const int num_charts = *std::max_element(chart_of_uv.begin(), chart_of_uv.end()) + 1;
+  std::vector<double> area_uv(static_cast<std::size_t>(num_charts), 0), area_mm2 = area_uv;
+  std::vector<std::vector<int>> chart_triangles(static_cast<std::size_t>(num_charts));
+  for (int f = 0; f < source.triangles.rows(); ++f) {
+    const int chart = chartOf(f);
+    chart_triangles[chart].push_back(f);
+    const Eigen::RowVector2f a = source.uv.row(source.uv_triangles(f, 0));
+    const Eigen::RowVector2f ab = source.uv.row(source.uv_triangles(f, 1)) - a;
+    const Eigen::RowVector2f ac = source.uv.row(source.uv_triangles(f, 2)) - a;
+    area_uv[chart] += std::abs(ab.x() * ac.y() - ab.y() * ac.x()) / 2;
+    const Eigen::Vector3f corner = laid.row(source.triangles(f, 0));
+    const Eigen::Vector3f to_b = laid.row(source.triangles(f, 1)).transpose() - corner;
+    area_mm2[chart] += to_b.cross(laid.row(source.triangles(f, 2)).transpose() - corner).norm() / 2;
+  }
+
+  Mesh result;
+  result.uv_triangles.resize(model.triangles.rows(), 3);
+  std::vector<Eigen::RowVector2f> uv;
+  std::map<std::tuple<int, int, int, int>, int> known;  // vertex, chart, texture coordinates
+  const auto indexOf = [&](int vertex, int chart, const Eigen::RowVector2f& at) {
+    constexpr float kSteps = 65536;
+    const auto key = std::make_tuple(vertex, chart, static_cast<int>(std::lround(at.x() * kSteps)),
+                                     static_cast<int>(std::lround(at.y() * kSteps)));
+    const auto [found, is_new] = known.try_emplace(key, static_cast<int>(uv.size()));
+    if (is_new) uv.push_back(at);
+    return found->second;
+  };
+  for (Eigen::Index f = 0; f < model.triangles.rows(); ++f) {
+    std::array<int, 3> chart{};
+    std::array<Eigen::RowVector2f, 3> at;
+    for (int k = 0; k < 3; ++k) {
+      const int v = model.triangles(f, k);
+      chart[k] = chartOf(map.points.triangle[v]);
+      at[k] = uvAt(map.points.triangle[v], map.points.barycentric.row(v));
+    }
+    // The corner that the others go with: one of the two that agree best.
+    const auto apart = [&](int i, int j) {
+      if (chart[i] != chart[j]) return std::numeric_limits<double>::max();
+      const double length_mm =
+          (model.vertices.row(model.triangles(f, i)) - model.vertices.row(model.triangles(f, j))).norm();
+      const double scale = std::sqrt(area_uv[chart[i]] / std::max(area_mm2[chart[i]], 1e-9));
+      return (at[i] - at[j]).norm() / (scale * length_mm + 1e-9);
+    };
+    const std::array<double, 3> opposite = {apart(1, 2), apart(2, 0), apart(0, 1)};
+    const int odd = static_cast<int>(std::min_element(opposite.begin(), opposite.end()) - opposite.begin());
+    const int reference = (odd + 1) % 3;
+    for (int k = 0; k < 3; ++k) {
+      if (k == reference || apart(k, reference) <= kMaxStretch) continue;
+      // The nearest point of the reference's side of the seam.
+      const double scale = std::sqrt(area_uv[chart[reference]] / std::max(area_mm2[chart[reference]], 1e-9));
+      const Eigen::Vector3d point = model.vertices.row(model.triangles(f, k)).transpose().cast<double>();
+      const double length_mm =
+          (point - model.vertices.row(model.triangles(f, reference)).transpose().cast<double>()).norm();
+      const double reach = kMaxStretch * scale * length_mm;
+      double best = std::numeric_limits<double>::max();
+      chart[k] = chart[reference];
+      Eigen::RowVector2f nearest = at[reference];
+      for (const int triangle : chart_triangles[chart[reference]]) {
+        if ((source.uv.row(source.uv_triangles(triangle, 0)) - at[reference]).norm() > reach) continue;
+        std::array<Eigen::Vector3d, 3> corner;
+        for (int j = 0; j < 3; ++j)
+          corner[j] = laid.row(source.triangles(triangle, j)).transpose().cast<double>();
+        const Eigen::Vector3d foot = closestOnTriangle(point, corner[0], corner[1], corner[2]);
+        const double distance = (foot - point).norm();
+        if (distance >= best) continue;
+        best = distance;
+        nearest = uvAt(triangle, barycentricOf(foot, corner[0], corner[1], corner[2]));
+      }
+      at[k] = nearest;
+    }
+    for (int k = 0; k < 3; ++k) result.uv_triangles(f, k) = indexOf(model.triangles(f, k), chart[k], at[k]);
+  }
+  result.uv.resize(static_cast<Eigen::Index>(uv.size()), 2);
+  for (std::size_t i = 0; i < uv.size(); ++i) result.uv.row(static_cast<Eigen::Index>(i)) = uv[i];
+  return result;
+}
+
+}  // namespace facet

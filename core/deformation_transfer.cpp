@@ -1,0 +1,405 @@
+#include "core/deformation_transfer.h"
+
+#include <Eigen/Geometry>
+#include <Eigen/LU>
+#include <Eigen/SVD>
+#include <Eigen/SparseCholesky>
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+
+#include "core/check.h"
+#include "core/closest_point.h"
+#include "core/laplacian.h"
+#include "core/mesh_parts.h"
+#include "core/parallel.h"
+
+namespace facet {
+namespace {
+
+using PointsD = Eigen::Matrix<double, Eigen::Dynamic, 3, Eigen::RowMajor>;
+using Solver = Eigen::SimplicialLDLT<Eigen::SparseMatrix<double>>;
+
+// Two edges of a triangle and its normal, scaled as the edges are: the square root of twice the area long.
+Eigen::Matrix3f frameOf(const Points3& vertices, const Triangles& triangles, Eigen::Index f) {
+  Eigen::Matrix3f frame;
+  const Eigen::Vector3f a = vertices.row(triangles(f, 0));
+  frame.col(0) = vertices.row(triangles(f, 1)).transpose() - a;
+  frame.col(1) = vertices.row(triangles(f, 2)).transpose() - a;
+  const Eigen::Vector3f normal = frame.col(0).cross(frame.col(1));
+  const float length = normal.norm();
+  frame.col(2) = length > 0 ? Eigen::Vector3f(normal / std::sqrt(length)) : Eigen::Vector3f::Zero();
+  return frame;
+}
+
+// Inverse frames of all triangles; zero for a triangle without area, which thus deforms nothing.
+std::vector<Eigen::Matrix3f> inverseFrames(const Points3& vertices, const Triangles& triangles) {
+  std::vector<Eigen::Matrix3f> inverse(static_cast<std::size_t>(triangles.rows()));
+  for (Eigen::Index f = 0; f < triangles.rows(); ++f) {
+    const Eigen::Matrix3f frame = frameOf(vertices, triangles, f);
+    Eigen::FullPivLU<Eigen::Matrix3f> lu(frame);
+    inverse[f] = lu.isInvertible() ? Eigen::Matrix3f(lu.inverse()) : Eigen::Matrix3f::Zero();
+  }
+  return inverse;
+}
+
+// Derivative of the displacement by the position on a triangle: deformation gradient minus identity.
+Eigen::Matrix3f displacementGradient(const Points3& moved, const Points3& still, const Triangles& triangles,
+                                     Eigen::Index f, const Eigen::Matrix3f& inverse) {
+  return (frameOf(moved, triangles, f) - frameOf(still, triangles, f)) * inverse;
+}
+
+Points3 shapeAt(const Eigen::MatrixXf& shapes, Eigen::Index k) {
+  return Eigen::Map<const Points3>(shapes.col(k).data(), shapes.rows() / 3, 3);
+}
+
+// Vertices that should touch when a shape closes: for each, where on the other side.
+struct Contact {
+  int vertex;
+  std::array<int, 3> other;
+  Eigen::Vector3f barycentric;
+  Eigen::Vector3f gap;  // from the other side to the vertex when closed, on the template
+};
+
+// Pairs that are apart in `open` and meet in `closed`.
+std::vector<Contact> contactsOf(const Points3& open, const Points3& closed, const Triangles& triangles,
+                                const std::vector<std::uint8_t>& takes_part) {
+  constexpr double kApart_mm = 2, kTouching_mm = 1, kMinCosine = 0.2;
+  Mesh mesh;
+  mesh.vertices = closed;
+  mesh.triangles.resize(triangles.rows(), 3);
+  Eigen::Index kept = 0;
+  for (Eigen::Index f = 0; f < triangles.rows(); ++f) {
+    if (takes_part[triangles(f, 0)] && takes_part[triangles(f, 1)] && takes_part[triangles(f, 2)])
+      mesh.triangles.row(kept++) = triangles.row(f);
+  }
+  mesh.triangles.conservativeResize(kept, 3);
+  if (kept == 0) return {};
+  const SurfaceIndex surface(mesh);
+  const Points3 normals = vertexNormals(closed, mesh.triangles);
+  std::vector<Contact> contacts;
+  for (int v = 0; v < closed.rows(); ++v) {
+    if (!takes_part[v]) continue;
+    const SurfaceIndex::Hit hit = surface.closest(closed.row(v).transpose().cast<double>(),
+                                                  {.max_distance = kTouching_mm,
+                                                   .normal = -normals.row(v).transpose().cast<double>(),
+                                                   .min_cosine = kMinCosine});
+    if (hit.triangle < 0) continue;
+    Contact contact{v, {}, surface.barycentric(hit), {}};
+    Eigen::Vector3f other_open(0, 0, 0);
+    for (int k = 0; k < 3; ++k) {
+      contact.other[k] = mesh.triangles(hit.triangle, k);
+      other_open += contact.barycentric[k] * open.row(contact.other[k]).transpose();
+    }
+    if ((open.row(v).transpose() - other_open).norm() < kApart_mm) continue;
+    contact.gap = closed.row(v).transpose() - hit.point.cast<float>();
+    contacts.push_back(contact);
+  }
+  return contacts;
+}
+
+// Adds to a displacement what closes the contacts on the target, spread smoothly over the vertices that the
+// shape moves.
+void closeContacts(const std::vector<Contact>& contacts, const Points3& open, const Triangles& triangles,
+                   const Points3& target, Points3& displacement) {
+  if (contacts.empty()) return;
+  constexpr float kMoves_mm = 0.05F;
+  constexpr double kSpread_mm = 10, kContactWeight = 100;
+  const int count = static_cast<int>(target.rows());
+  std::vector<int> unknown(static_cast<std::size_t>(count), -1), members;
+  const auto include = [&](int v) {
+    if (unknown[v] >= 0) return;
+    unknown[v] = static_cast<int>(members.size());
+    members.push_back(v);
+  };
+  for (int v = 0; v < count; ++v) {
+    if (displacement.row(v).norm() > kMoves_mm) include(v);
+  }
+  for (const Contact& contact : contacts) include(contact.vertex);
+  const int num_unknown = static_cast<int>(members.size());
+  Triangles local(triangles.rows(), 3);
+  Eigen::Index kept = 0;
+  Points3 positions(num_unknown + 1, 3);
+  for (int i = 0; i < num_unknown; ++i) positions.row(i) = target.row(members[i]);
+  for (Eigen::Index f = 0; f < triangles.rows(); ++f) {
+    if (unknown[triangles(f, 0)] < 0 || unknown[triangles(f, 1)] < 0 || unknown[triangles(f, 2)] < 0)
+      continue;
+    for (int k = 0; k < 3; ++k) local(kept, k) = unknown[triangles(f, k)];
+    ++kept;
+  }
+  local.conservativeResize(kept, 3);
+  positions.conservativeResize(num_unknown, 3);
+  const Eigen::VectorXd areas = vertexAreas(positions, local).cwiseMax(1e-3);
+  Eigen::SparseMatrix<double> matrix = laplacian(cotangentWeights(positions, local), local, num_unknown);
+  PointsD right = PointsD::Zero(num_unknown, 3);
+  for (int i = 0; i < num_unknown; ++i) {
+    matrix.coeffRef(i, i) += areas[i] / (kSpread_mm * kSpread_mm) + 1e-9;
+  }
+  for (const Contact& contact : contacts) {
+    const int v = contact.vertex;
+    Eigen::Vector3f other(0, 0, 0), other_displacement(0, 0, 0);
+    for (int k = 0; k < 3; ++k) {
+      const Eigen::Index w = contact.other[k];
+      other += contact.barycentric[k] * (target.row(w) + open.row(w)).transpose();
+      other_displacement += contact.barycentric[k] * displacement.row(w).transpose();
+    }
+    const Eigen::Vector3f here = (target.row(v) + open.row(v) + displacement.row(v)).transpose();
+    const Eigen::Vector3f correction = other + other_displacement + contact.gap - here;
+    // The side that moves more gives way more.
+    const float own = displacement.row(v).norm(), others = other_displacement.norm();
+    const float share = own / std::max(own + others, 1e-6F);
+    matrix.coeffRef(unknown[v], unknown[v]) += kContactWeight;
+    right.row(unknown[v]) += kContactWeight * share * correction.transpose().cast<double>();
+  }
+  const Solver solver(matrix);
+  const PointsD correction = solver.solve(right);
+  for (int i = 0; i < num_unknown; ++i) displacement.row(members[i]) += correction.row(i).cast<float>();
+}
+
+// Best rigid motion x -> R x + t of a part under a shape; nothing for a part that stays.
+std::optional<Eigen::Isometry3d> rigidMotion(const Points3& vertices, const Points3& displacement,
+                                             const std::vector<int>& members) {
+  constexpr float kStays_mm = 0.05F;
+  Eigen::Matrix3Xd from(3, members.size()), to = from;
+  float largest_mm = 0;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    from.col(static_cast<Eigen::Index>(i)) = vertices.row(members[i]).cast<double>();
+    to.col(static_cast<Eigen::Index>(i)) =
+        (vertices.row(members[i]) + displacement.row(members[i])).cast<double>();
+    largest_mm = std::max(largest_mm, displacement.row(members[i]).norm());
+  }
+  if (largest_mm < kStays_mm) return std::nullopt;
+  Eigen::Isometry3d motion;
+  motion.matrix() = Eigen::umeyama(from, to, /*with_scaling=*/false);
+  return motion;
+}
+
+// Gives the vertices without a counterpart a displacement: near their own guess as far as it is trusted, and
+// smooth. One matrix for all shapes.
+class Continuation {
+ public:
+  Continuation(const Mesh& mesh, const std::vector<int>& welded, const std::vector<std::uint8_t>& takes_part,
+               const Eigen::VectorXf& confidence) {
+    constexpr float kSettled = 0.9F;
+    constexpr double kReach_mm = 5, kLeastTrust = 1e-4;
+    const int count = static_cast<int>(mesh.vertices.rows());
+    unknown_.assign(static_cast<std::size_t>(count), -1);
+    for (int v = 0; v < count; ++v) {
+      if (!takes_part[v] || confidence[v] >= kSettled) continue;
+      if (welded[v] == v) {
+        unknown_[v] = num_unknown_++;
+        members_.push_back(v);
+      } else {
+        unknown_[v] = unknown_[welded[v]];
+      }
+    }
+    if (num_unknown_ == 0) return;
+    const Triangles triangles = mesh.triangles.unaryExpr([&](std::int32_t v) { return welded[v]; });
+    const Points3 weights = cotangentWeights(mesh.vertices, triangles);
+    const Eigen::VectorXd areas = vertexAreas(mesh.vertices, triangles);
+    trust_.resize(num_unknown_);
+    std::vector<Eigen::Triplet<double>> entries;
+    for (int i = 0; i < num_unknown_; ++i) {
+      const double c = std::min(static_cast<double>(confidence[members_[i]]), 0.99);
+      trust_[i] = (areas[members_[i]] / (kReach_mm * kReach_mm)) * (c / (1 - c)) + kLeastTrust * 1e-2;
+      entries.emplace_back(i, i, trust_[i]);
+    }
+    for (Eigen::Index f = 0; f < triangles.rows(); ++f) {
+      for (int k = 0; k < 3; ++k) {
+        const int i = triangles(f, (k + 1) % 3), j = triangles(f, (k + 2) % 3);
+        const double weight = weights(f, k);
+        for (const auto& [from, to] : {std::pair(i, j), std::pair(j, i)}) {
+          if (unknown_[from] < 0) continue;
+          entries.emplace_back(unknown_[from], unknown_[from], weight);
+          if (unknown_[to] >= 0)
+            entries.emplace_back(unknown_[from], unknown_[to], -weight);
+          else
+            borders_.push_back({unknown_[from], to, weight});
+        }
+      }
+    }
+    Eigen::SparseMatrix<double> matrix(num_unknown_, num_unknown_);
+    matrix.setFromTriplets(entries.begin(), entries.end());
+    solver_.compute(matrix);
+  }
+
+  void apply(Points3& displacement) const {
+    if (num_unknown_ == 0) return;
+    PointsD right(num_unknown_, 3);
+    for (int i = 0; i < num_unknown_; ++i)
+      right.row(i) = trust_[i] * displacement.row(members_[i]).cast<double>();
+    for (const Border& border : borders_)
+      right.row(border.unknown) += border.weight * displacement.row(border.vertex).cast<double>();
+    const PointsD solved = solver_.solve(right);
+    for (std::size_t v = 0; v < unknown_.size(); ++v) {
+      if (unknown_[v] >= 0)
+        displacement.row(static_cast<Eigen::Index>(v)) = solved.row(unknown_[v]).cast<float>();
+    }
+  }
+
+ private:
+  struct Border {
+    int unknown, vertex;
+    double weight;
+  };
+  int num_unknown_ = 0;
+  std::vector<int> unknown_, members_;
+  Eigen::VectorXd trust_;
+  std::vector<Border> borders_;
+  Solver solver_;
+};
+
+}  // namespace
+
+Eigen::MatrixXf deformationTransfer(const Points3& source, const Triangles& triangles,
+                                    const Eigen::MatrixXf& shapes, const Points3& target) {
+  const int count = static_cast<int>(source.rows());
+  require(shapes.rows() == 3 * count, "deformationTransfer: the shapes have ", shapes.rows(), " rows for ",
+          count, " vertices");
+  require(target.rows() == count, "deformationTransfer: ", target.rows(), " target vertices for ", count,
+          " of the source");
+  // Vertices that never move are held; without any, a trace of their own displacement fixes the position.
+  constexpr float kHeld_mm = 0.02F;
+  constexpr double kHold = 1e3, kTrace = 1e-6;
+  const Points3 weights = cotangentWeights(target, triangles);
+  Eigen::SparseMatrix<double> matrix = laplacian(weights, triangles, count);
+  std::vector<std::uint8_t> is_held(static_cast<std::size_t>(count));
+  for (int v = 0; v < count; ++v) {
+    is_held[v] = shapes.cols() == 0 || shapes.middleRows(3 * v, 3).cwiseAbs().maxCoeff() < kHeld_mm;
+    matrix.coeffRef(v, v) += is_held[v] ? kHold : kTrace;
+  }
+  const Solver solver(matrix);
+  const std::vector<Eigen::Matrix3f> inverse = inverseFrames(source, triangles);
+  Eigen::MatrixXf result(shapes.rows(), shapes.cols());
+  parallelFor(static_cast<int>(shapes.cols()), 1, [&](int begin, int end) {
+    for (int shape = begin; shape < end; ++shape) {
+      const Points3 displacement = shapeAt(shapes, shape);
+      const Points3 moved = source + displacement;
+      PointsD right = PointsD::Zero(count, 3);
+      for (int v = 0; v < count; ++v)
+        right.row(v) = (is_held[v] ? kHold : kTrace) * displacement.row(v).cast<double>();
+      for (Eigen::Index f = 0; f < triangles.rows(); ++f) {
+        const Eigen::Matrix3f gradient = displacementGradient(moved, source, triangles, f, inverse[f]);
+        for (int k = 0; k < 3; ++k) {
+          const int i = triangles(f, (k + 1) % 3), j = triangles(f, (k + 2) % 3);
+          const Eigen::RowVector3d change =
+              (weights(f, k) * (gradient * (target.row(i) - target.row(j)).transpose()))
+                  .transpose()
+                  .cast<double>();
+          right.row(i) += change;
+          right.row(j) -= change;
+        }
+      }
+      const Points3 solved = solver.solve(right).cast<float>();
+      result.col(shape) = Eigen::Map<const Eigen::VectorXf>(solved.data(), solved.size());
+    }
+  });
+  return result;
+}
+
+Eigen::MatrixXf transferShapes(const MorphableModel& source, const Correspondence& correspondence,
+                               const MorphableModel& model) {
+  const Registration& registration = correspondence.registration;
+  const int num_shapes = source.numExpression(), num_source = source.numVertices();
+  require(correspondence.model_on_template.size() == model.numVertices() &&
+              registration.vertices.rows() == num_source,
+          "transferShapes: the correspondence is of other meshes");
+  Eigen::MatrixXf shapes(3 * num_source, num_shapes);
+  for (int k = 0; k < num_shapes; ++k) shapes.col(k) = source.expression.col(k);
+
+  // On the template as it lies on the model.
+  const Points3& laid = registration.vertices;
+  Eigen::MatrixXf laid_shapes = deformationTransfer(source.mean, source.triangles, shapes, laid);
+  std::vector<std::uint8_t> shows(static_cast<std::size_t>(num_source));
+  for (int v = 0; v < num_source; ++v)
+    shows[v] = registration.part[v] == registration.skin_part && !registration.hidden[v];
+  const Points3 nothing = Points3::Zero(num_source, 3);
+  const std::optional<int> jaw_open = source.expressionIndex("jawOpen");
+  for (const char* name : {"eyeBlinkLeft", "eyeBlinkRight", "mouthClose"}) {
+    const std::optional<int> shape = source.expressionIndex(name);
+    const bool with_jaw = std::string(name) == "mouthClose";
+    if (!shape || (with_jaw && !jaw_open)) continue;
+    const Points3 open = with_jaw ? shapeAt(shapes, *jaw_open) : nothing;
+    const std::vector<Contact> contacts =
+        contactsOf(source.mean + open, source.mean + open + shapeAt(shapes, *shape), source.triangles, shows);
+    Points3 displacement = shapeAt(laid_shapes, *shape);
+    const Points3 laid_open = with_jaw ? shapeAt(laid_shapes, *jaw_open) : nothing;
+    closeContacts(contacts, laid_open, source.triangles, laid, displacement);
+    laid_shapes.col(*shape) = Eigen::Map<const Eigen::VectorXf>(displacement.data(), displacement.size());
+  }
+
+  // Parts.
+  const int num_parts = *std::max_element(registration.part.begin(), registration.part.end()) + 1;
+  std::vector<std::vector<int>> members(static_cast<std::size_t>(num_parts));
+  for (int v = 0; v < num_source; ++v) members[registration.part[v]].push_back(v);
+  const Mesh mesh = model.mesh(model.mean);
+  const std::vector<int> welded = weldedVertices(model.mean);
+  const std::vector<int> model_part = connectedParts(model.triangles, welded);
+  // Loose pieces that go with the skin are stuck to it; only the skin itself is continued.
+  std::vector<int> weight_of_part(static_cast<std::size_t>(model.numVertices()), 0);
+  for (int v = 0; v < model.numVertices(); ++v) {
+    if (correspondence.part_in_template[v] == registration.skin_part) ++weight_of_part[model_part[v]];
+  }
+  const int skin_part = static_cast<int>(std::max_element(weight_of_part.begin(), weight_of_part.end()) -
+                                         weight_of_part.begin());
+  std::vector<std::uint8_t> is_skin(static_cast<std::size_t>(model.numVertices()));
+  for (int v = 0; v < model.numVertices(); ++v) is_skin[v] = model_part[v] == skin_part;
+  const Continuation continuation(mesh, welded, is_skin, correspondence.model_on_template.confidence);
+
+  // How far a vertex lies from its counterpart, no more than the derivative can be trusted.
+  constexpr float kMaxOffset_mm = 3;
+  const LandmarkEmbedding& counterpart = correspondence.model_on_template.points;
+  Points3 place = model.mean;
+  const Points3 foot = counterpart.points(laid, source.triangles);
+  for (int v = 0; v < model.numVertices(); ++v) {
+    const float distance_mm = (place.row(v) - foot.row(v)).norm();
+    if (distance_mm > kMaxOffset_mm)
+      place.row(v) = foot.row(v) + (kMaxOffset_mm / distance_mm) * (place.row(v) - foot.row(v));
+  }
+  const std::vector<Eigen::Matrix3f> inverse = inverseFrames(laid, source.triangles);
+  const Eigen::VectorXf areas = vertexAreas(laid, source.triangles).cast<float>().cwiseMax(1e-6F);
+
+  Eigen::MatrixXf result(3 * model.numVertices(), num_shapes);
+  parallelFor(num_shapes, 1, [&](int begin, int end) {
+    std::vector<Eigen::Matrix3f> gradients(static_cast<std::size_t>(num_source));
+    for (int shape = begin; shape < end; ++shape) {
+      const Points3 laid_displacement = shapeAt(laid_shapes, shape);
+      const Points3 moved = laid + laid_displacement;
+      std::fill(gradients.begin(), gradients.end(), Eigen::Matrix3f::Zero());
+      for (Eigen::Index f = 0; f < source.triangles.rows(); ++f) {
+        const Eigen::Matrix3f gradient = displacementGradient(moved, laid, source.triangles, f, inverse[f]);
+        const Eigen::Vector3f a = laid.row(source.triangles(f, 0));
+        const Eigen::Vector3f ab = laid.row(source.triangles(f, 1)).transpose() - a;
+        const float area = ab.cross(laid.row(source.triangles(f, 2)).transpose() - a).norm() / 6;
+        for (int k = 0; k < 3; ++k) gradients[source.triangles(f, k)] += area * gradient;
+      }
+      for (int v = 0; v < num_source; ++v) gradients[v] /= areas[v];
+
+      std::vector<std::optional<Eigen::Isometry3d>> motion(static_cast<std::size_t>(num_parts));
+      for (int p = 0; p < num_parts; ++p) {
+        if (p != registration.skin_part) motion[p] = rigidMotion(laid, laid_displacement, members[p]);
+      }
+      Points3 displacement = Points3::Zero(model.numVertices(), 3);
+      for (int v = 0; v < model.numVertices(); ++v) {
+        const int part = correspondence.part_in_template[v];
+        if (part != registration.skin_part) {
+          const Eigen::Vector3d point = model.mean.row(v).transpose().cast<double>();
+          if (motion[part]) displacement.row(v) = (*motion[part] * point - point).transpose().cast<float>();
+          continue;
+        }
+        for (int k = 0; k < 3; ++k) {
+          const int w = source.triangles(counterpart.triangle[v], k);
+          const Eigen::Vector3f offset = (place.row(v) - laid.row(w)).transpose();
+          displacement.row(v) += counterpart.barycentric(v, k) *
+                                 (laid_displacement.row(w) + (gradients[w] * offset).transpose());
+        }
+      }
+      continuation.apply(displacement);
+      result.col(shape) = Eigen::Map<const Eigen::VectorXf>(displacement.data(), displacement.size());
+    }
+  });
+  return result;
+}
+
+}  // namespace facet

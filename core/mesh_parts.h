@@ -1,0 +1,25 @@
+#pragma once
+
+#include <vector>
+
+#include "core/mesh.h"
+
+namespace facet {
+
+// Which vertices are one point of the surface: meshes that were split along UV seams hold a vertex several
+// times. V entries, the lowest index at the same position (compared exactly) of each vertex.
+std::vector<int> weldedVertices(const Points3& vertices);
+
+// Connected parts of a mesh with welded vertices (see above): V entries, 0 = the part of vertex 0, counted in
+// order of appearance. A vertex without triangles is a part of its own.
+std::vector<int> connectedParts(const Triangles& triangles, const std::vector<int>& welded);
+
+// F×3: 1 where the edge opposite a triangle's corner belongs to no other triangle of the welded mesh.
+Triangles borderEdges(const Triangles& triangles, const std::vector<int>& welded);
+
+// Pairs each vertex with one at its mirrored place (x -> -x, within half a millimetre): V indices. Where
+// parts touch, several vertices share a place; those of the same region (V labels, may be empty) belong
+// together. Empty when the mesh is not symmetric.
+std::vector<std::int32_t> mirroredVertices(const Points3& vertices, const std::vector<std::uint8_t>& region);
+
+}  // namespace facet
