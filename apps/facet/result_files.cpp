@@ -58,6 +58,7 @@ Npz fitArrays(const MorphableModel& model, const Photo& photo, const Reconstruct
   const Camera& camera = result.fit.camera;
   arrays["identity"] = vectorArray(result.fit.identity);
   arrays["expression"] = vectorArray(result.fit.expression);
+  if (result.fit.pose.rows() > 0) arrays["joint_rotations"] = floatArray(result.fit.pose);
   arrays["albedo"] = vectorArray(result.appearance.albedo);
   arrays["light_sh"] = floatArray(result.appearance.light.coefficients);
   arrays["K"] = floatArray(cameraMatrix(camera));
@@ -110,11 +111,29 @@ void writeFaceGlb(const std::filesystem::path& path, const MorphableModel& model
       material.base_colour_factor = result.appearance.vertex_albedo.colwise().mean().transpose();
     }
   }
+  const auto addTarget = [&](const std::string& name, const Points3& displacement) {
+    asset.targets.push_back({name, displacement});
+  };
+  const auto shapeOf = [&](const Basis& shapes, Eigen::Index i) -> Points3 {
+    const Eigen::VectorXf column = shapes.col(i);
+    return Eigen::Map<const Points3>(column.data(), model.numVertices(), 3);
+  };
+  for (Eigen::Index e = 0; e < model.blendshapes.cols(); ++e) {
+    addTarget(model.blendshape_names[e], shapeOf(model.blendshapes, e));
+  }
+  // Modes in standard deviations mean nothing to an animator and are as large as the mesh each; where there
+  // are named shapes, what the photo makes of them stands for them.
   for (int e = 0; e < model.numExpression(); ++e) {
-    const Eigen::VectorXf column = model.expression.col(e);
-    const bool named = e < static_cast<int>(model.expression_names.size());
-    asset.targets.push_back({named ? model.expression_names[e] : "expression" + std::to_string(e),
-                             Eigen::Map<const Points3>(column.data(), model.numVertices(), 3)});
+    if (model.isBlendshape(e) || model.blendshapes.cols() == 0) {
+      addTarget(model.expression_names[e], shapeOf(model.expression, e));
+    }
+  }
+  if (model.num_blendshapes < model.numExpression() && model.blendshapes.cols() > 0) {
+    addTarget("photoExpression", result.coarse - result.neutral);
+  }
+  if (model.skeleton) {
+    asset.skin = GlbSkin{model.skeleton->names, model.skeleton->parent,
+                         model.skeleton->joints(result.neutral), model.skeleton->weights};
   }
   asset.extras_json = json{
       {"facet_version", FACET_VERSION},
@@ -201,6 +220,10 @@ json fitJson(const MorphableModel& model, const Photo& photo, const Reconstructi
     }
     view["expression"] = jsonRows(result.fit.expression);
     view["expression_names"] = model.expression_names;
+    if (model.skeleton) {
+      view["joint_names"] = model.skeleton->names;
+      view["joint_rotations"] = jsonRows(result.fit.pose);
+    }
     view["light_sh"] = jsonRows(result.appearance.light.coefficients);
     view["camera"] = {
         {"K", jsonRows(cameraMatrix(camera))},

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <utility>
 
 #include "core/check.h"
@@ -26,7 +27,7 @@ constexpr float kMinMove_m = 1e-7F, kMinNormalChange = 1e-4F;
 constexpr double kMaxSparseShare = 0.6;
 
 // Numbers that glTF inherits from OpenGL.
-constexpr int kFloat = 5126, kUnsignedShort = 5123, kUnsignedInt = 5125;
+constexpr int kUnsignedByte = 5121, kFloat = 5126, kUnsignedShort = 5123, kUnsignedInt = 5125;
 constexpr int kArrayBuffer = 34962, kElementArrayBuffer = 34963, kNoTarget = 0;
 constexpr int kLinear = 9729, kLinearMipmapLinear = 9987, kClampToEdge = 33071;
 
@@ -99,6 +100,61 @@ class GlbBuilder {
     return append("accessors", std::move(accessor));
   }
 
+  // Up to four joints per vertex, as JOINTS_0 and WEIGHTS_0.
+  void addInfluences(const Eigen::MatrixXf& weights, const std::vector<std::int32_t>& source,
+                     Json& attributes) {
+    const auto count = static_cast<Eigen::Index>(source.size());
+    const auto num_joints = static_cast<int>(weights.cols());
+    std::vector<std::uint8_t> joints(4 * source.size(), 0);
+    Points4 shares = Points4::Zero(count, 4);
+    std::vector<int> order(num_joints);
+    for (Eigen::Index i = 0; i < count; ++i) {
+      const Eigen::RowVectorXf row = weights.row(source[i]);
+      std::iota(order.begin(), order.end(), 0);
+      std::stable_sort(order.begin(), order.end(), [&row](int a, int b) { return row[a] > row[b]; });
+      for (int k = 0; k < std::min(4, num_joints); ++k) {
+        if (!(row[order[k]] > 0)) break;
+        joints[4 * i + k] = static_cast<std::uint8_t>(order[k]);
+        shares(i, k) = row[order[k]];
+      }
+      shares.row(i) /= shares.row(i).sum();
+    }
+    attributes["JOINTS_0"] =
+        append("accessors", {{"bufferView", addView(joints.data(), joints.size(), kArrayBuffer)},
+                             {"componentType", kUnsignedByte},
+                             {"count", count},
+                             {"type", "VEC4"}});
+    attributes["WEIGHTS_0"] = addVertices(shares, false);
+  }
+
+  // Nodes of the joints, and the skin. Returns the root's node.
+  int addSkin(const GlbSkin& skin) {
+    const Points3 positions_m = kMetresPerMillimetre * skin.positions;
+    const int first = json.contains("nodes") ? static_cast<int>(json["nodes"].size()) : 0;
+    Json joints = Json::array();
+    Eigen::Matrix<float, Eigen::Dynamic, 16, Eigen::RowMajor> inverse_binds(positions_m.rows(), 16);
+    for (Eigen::Index j = 0; j < positions_m.rows(); ++j) {
+      Eigen::RowVector3f offset_m = positions_m.row(j);
+      if (skin.parent[j] >= 0) offset_m -= positions_m.row(skin.parent[j]);
+      const int node = append(
+          "nodes",
+          {{"name", skin.names[j]}, {"translation", std::vector<float>(offset_m.begin(), offset_m.end())}});
+      if (skin.parent[j] >= 0) json["nodes"][first + skin.parent[j]]["children"].push_back(node);
+      joints.push_back(node);
+      Eigen::Matrix4f inverse_bind = Eigen::Matrix4f::Identity();  // column-major, as glTF has it
+      inverse_bind.topRightCorner<3, 1>() = -positions_m.row(j).transpose();
+      inverse_binds.row(j) = Eigen::Map<const Eigen::RowVector<float, 16>>(inverse_bind.data());
+    }
+    const int matrices = append(
+        "accessors",
+        {{"bufferView", addView(inverse_binds.data(), inverse_binds.size() * sizeof(float), kNoTarget)},
+         {"componentType", kFloat},
+         {"count", positions_m.rows()},
+         {"type", "MAT4"}});
+    append("skins", {{"joints", joints}, {"skeleton", first}, {"inverseBindMatrices", matrices}});
+    return first;
+  }
+
   // Like addVertices() for values most of which are zero.
   int addDisplacements(const Points3& values, bool with_range) {
     std::vector<std::uint32_t> moved;
@@ -161,7 +217,7 @@ class GlbBuilder {
   template <typename Matrix>
   static Json describe(const Matrix& values, bool with_range) {
     Json accessor = {
-        {"componentType", kFloat}, {"count", values.rows()}, {"type", values.cols() == 2 ? "VEC2" : "VEC3"}};
+        {"componentType", kFloat}, {"count", values.rows()}, {"type", "VEC" + std::to_string(values.cols())}};
     if (with_range) {
       const Eigen::RowVectorXf low = values.colwise().minCoeff(), high = values.colwise().maxCoeff();
       accessor["min"] = std::vector<float>(low.begin(), low.end());
@@ -197,6 +253,22 @@ void check(const GlbAsset& asset) {
   for (const GlbMaterial& material : asset.materials) {
     require(!material.base_colour || mesh.hasUv(), "writeGlb: material ", material.name,
             " has a texture but the mesh has no texture coordinates");
+  }
+  if (asset.skin) {
+    const GlbSkin& skin = *asset.skin;
+    const auto num_joints = static_cast<Eigen::Index>(skin.names.size());
+    require(num_joints > 0 && num_joints < 256, "writeGlb: ", num_joints, " joints; 1 to 255 can be written");
+    require(skin.parent.size() == skin.names.size() && skin.positions.rows() == num_joints &&
+                skin.weights.rows() == mesh.vertices.rows() && skin.weights.cols() == num_joints,
+            "writeGlb: the sizes of the skin's parts do not fit its ", num_joints, " joints and the mesh's ",
+            mesh.vertices.rows(), " vertices");
+    for (Eigen::Index j = 0; j < num_joints; ++j) {
+      require(skin.parent[j] < j && (skin.parent[j] < 0) == (j == 0), "writeGlb: joint ", skin.names[j],
+              " has the parent ", skin.parent[j], "; the root comes first and parents before their children");
+    }
+    require(skin.positions.allFinite() && skin.weights.minCoeff() >= 0 &&
+                (skin.weights.rowwise().sum().array() - 1).abs().maxCoeff() < 1e-3F,
+            "writeGlb: skinning weights must be positive and sum to 1");
   }
   for (const GlbMorphTarget& target : asset.targets) {
     require(target.displacement.rows() == mesh.vertices.rows() && target.displacement.allFinite(),
@@ -269,6 +341,10 @@ void writeGlb(const std::filesystem::path& path, const GlbAsset& asset) {
   glb.json["scene"] = 0;
   glb.append("scenes", {{"nodes", {0}}});
   glb.append("nodes", {{"name", asset.name}, {"mesh", 0}});
+  if (asset.skin) {
+    glb.json["scenes"][0]["nodes"].push_back(glb.addSkin(*asset.skin));
+    glb.json["nodes"][0]["skin"] = 0;
+  }
 
   Json attributes = {{"POSITION", glb.addVertices(gather(positions_m, split.source), true)},
                      {"NORMAL", glb.addVertices(gather(normals, split.source), false)}};
@@ -277,6 +353,8 @@ void writeGlb(const std::filesystem::path& path, const GlbAsset& asset) {
     uv.col(1) = 1 - uv.col(1).array();  // glTF counts v from the top
     attributes["TEXCOORD_0"] = glb.addVertices(uv, false);
   }
+
+  if (asset.skin) glb.addInfluences(asset.skin->weights, split.source, attributes);
 
   std::vector<TargetDeltas> deltas(asset.targets.size());
   parallelFor(static_cast<int>(deltas.size()), 1, [&](int begin, int end) {

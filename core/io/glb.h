@@ -23,12 +23,22 @@ struct GlbMaterial {
   bool double_sided = false;
 };
 
+// Joints that turn parts of the mesh. glTF keeps four per vertex: the largest weights, scaled to sum to 1.
+struct GlbSkin {
+  std::vector<std::string> names;  // J
+  std::vector<std::int32_t>
+      parent;               // J; -1 = the root, which comes first; parents come before their children
+  Points3 positions;        // J×3 mm, in the mesh's frame
+  Eigen::MatrixXf weights;  // V×J, rows sum to 1
+};
+
 // A face asset: one mesh, one primitive per material, named morph targets.
 struct GlbAsset {
   Mesh mesh;                                    // mm; converted to metres
   std::vector<std::uint8_t> triangle_material;  // F, index into materials; empty = all 0
   std::vector<GlbMaterial> materials = {GlbMaterial{}};
   std::vector<GlbMorphTarget> targets;  // same vertex order as the mesh
+  std::optional<GlbSkin> skin;
   std::string name = "face";
   std::string extras_json;  // a JSON object for asset.extras: model, licence, version, input hash
 };

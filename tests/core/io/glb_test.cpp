@@ -53,7 +53,9 @@ struct Glb {
   // N×columns floats, sparse values applied.
   std::vector<float> floats(int accessor_index) const {
     const Json& accessor = json["accessors"][accessor_index];
-    const std::size_t columns = accessor["type"] == "VEC3" ? 3 : 2;
+    const std::map<std::string, std::size_t> columns_of = {
+        {"VEC2", 2}, {"VEC3", 3}, {"VEC4", 4}, {"MAT4", 16}};
+    const std::size_t columns = columns_of.at(accessor["type"]);
     std::vector<float> values(accessor["count"].get<std::size_t>() * columns, 0.0F);
     if (accessor.contains("bufferView")) {
       std::memcpy(values.data(), view(accessor["bufferView"]), values.size() * sizeof(float));
@@ -102,6 +104,62 @@ GlbAsset sampleAsset() {
 }
 
 }  // namespace
+
+TEST_CASE("GLB: a skin keeps each joint's place, its parent and the four largest weights of a vertex") {
+  const test::TemporaryFolder folder("glb");
+  GlbAsset asset = sampleAsset();
+  const Eigen::Index num_vertices = asset.mesh.vertices.rows();
+  GlbSkin skin;
+  skin.names = {"root", "neck", "jaw", "left_eye", "right_eye"};
+  skin.parent = {-1, 0, 1, 1, 1};
+  skin.positions.resize(5, 3);
+  skin.positions << 0, -150, 0, 0, -80, -10, 0, -20, 15, 32, 30, 60, -32, 30, 60;
+  skin.weights = Eigen::MatrixXf::Zero(num_vertices, 5);
+  skin.weights.col(1).setConstant(0.25F);
+  skin.weights.col(2).setConstant(0.75F);
+  skin.weights.row(7) << 0.1F, 0.2F, 0.3F, 0.04F, 0.36F;
+  asset.skin = skin;
+  writeGlb(folder / "a.glb", asset);
+
+  const Glb glb(folder / "a.glb");
+  const Json& joints = glb.json["skins"][0]["joints"];
+  REQUIRE(joints.size() == 5);
+  CHECK(glb.json["nodes"][0]["skin"] == 0);
+  // The chain root, neck, jaw adds up to the jaw's place; its inverse bind matrix takes it back to the
+  // origin.
+  Eigen::RowVector3f place = Eigen::RowVector3f::Zero();
+  for (const int j : {0, 1, 2}) {
+    const Json& node = glb.json["nodes"][joints[j].get<int>()];
+    CHECK(node["name"] == skin.names[j]);
+    for (int axis = 0; axis < 3; ++axis) place[axis] += node["translation"][axis].get<float>();
+  }
+  CHECK((1000 * place - skin.positions.row(2)).norm() < 1e-3F);
+  CHECK(glb.json["nodes"][joints[1].get<int>()]["children"].size() == 3);
+  const auto inverse_binds = glb.floats(glb.json["skins"][0]["inverseBindMatrices"]);
+  CHECK(inverse_binds.at(2 * 16 + 13) == doctest::Approx(0.020F));
+
+  const Json& attributes = glb.json["meshes"][0]["primitives"][0]["attributes"];
+  const auto weights = glb.floats(attributes["WEIGHTS_0"]);
+  const auto positions = glb.floats(attributes["POSITION"]);
+  CHECK(weights.size() == positions.size() / 3 * 4);
+  for (std::size_t i = 0; i < positions.size() / 3; ++i) {
+    const Eigen::Map<const Eigen::RowVector3f> position(&positions[3 * i]);
+    const bool is_seventh = (1000 * position - asset.mesh.vertices.row(7)).norm() < 1e-4F;
+    // Of the seventh vertex the smallest of five, 0.04, is left out and the others share its part.
+    CHECK(weights[4 * i] == doctest::Approx(is_seventh ? 0.36F / 0.96F : 0.75F));
+    CHECK(weights[4 * i + 3] == doctest::Approx(is_seventh ? 0.1F / 0.96F : 0));
+  }
+}
+
+TEST_CASE("GLB: a skin that does not fit the mesh is refused") {
+  const test::TemporaryFolder folder("glb");
+  GlbAsset asset = sampleAsset();
+  asset.skin = GlbSkin{{"root"}, {-1}, Points3::Zero(1, 3), Eigen::MatrixXf::Ones(3, 1)};
+  CHECK_THROWS_AS(writeGlb(folder / "a.glb", asset), std::invalid_argument);
+  asset.skin->weights = Eigen::MatrixXf::Constant(asset.mesh.vertices.rows(), 1, 0.5F);
+  CHECK_THROWS_AS(writeGlb(folder / "a.glb", asset), std::invalid_argument);
+  CHECK_FALSE(std::filesystem::exists(folder / "a.glb"));
+}
 
 TEST_CASE("GLB: vertices are in metres, UVs count from the top, triangles keep their corners") {
   const test::TemporaryFolder folder("glb");
