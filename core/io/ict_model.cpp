@@ -284,6 +284,15 @@ IctData dataFromFolder(const fs::path& folder) {
 
 }  // namespace
 
+bool isPackedIctModel(const SharedBytes& npz) {
+  if (!isZip(npz)) return false;
+  const NpzFile arrays(npz, "");
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    if (arrays.key(i) == "triangles_uv") return true;
+  }
+  return false;
+}
+
 MorphableModel ictModelFrom(const Npz& arrays, const fs::path& path) try {
   IctData data;
   data.mean = matrixOf<Points3>(arrays, "mean");

@@ -10,4 +10,7 @@ namespace facet {
 // readIctModel() for arrays that are in memory already. Internal to model_io.
 MorphableModel ictModelFrom(const Npz& arrays, const std::filesystem::path& path);
 
+// Whether an .npz is the packed ICT-FaceKit.
+bool isPackedIctModel(const SharedBytes& npz);
+
 }  // namespace facet

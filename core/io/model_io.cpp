@@ -5,8 +5,15 @@
 #include <cstdlib>
 
 #include "core/error.h"
+#include "core/io/bfm_model.h"
+#include "core/io/eos_model.h"
 #include "core/io/file_kind.h"
 #include "core/io/files.h"
+#include "core/io/flame_model.h"
+#include "core/io/ict_model.h"
+#include "core/io/mesh_io.h"
+#include "core/io/model_families.h"
+#include "core/io/model_parts.h"
 
 namespace facet {
 namespace fs = std::filesystem;
@@ -19,12 +26,59 @@ bool isIctFolder(const fs::path& path) {
          fs::exists(path / "FaceXModel" / "generic_neutral_mesh.obj");
 }
 
+// A mesh without modes: something to lay another model's shapes onto.
+MorphableModel meshModel(const fs::path& path) try {
+  Mesh mesh = readObj(path);
+  MorphableModel model;
+  model.id = model.topology = model.name = path.stem().string();
+  model.licence = "that of the file";
+  model.source = path.string();
+  const LengthUnit unit = lengthUnit(mesh.vertices, kMillimetres);
+  model.reader_notes.push_back(std::string("Read as ") + unit.name + ", by its size.");
+  model.mean = unit.millimetres * mesh.vertices;
+  model.triangles = mesh.triangles;
+  model.uv = mesh.uv;
+  model.uv_triangles = mesh.uv_triangles;
+  model.check();
+  return model;
+} catch (const std::invalid_argument& error) {
+  fail(ErrorKind::kModel, path.string(), ": is not a head: ", error.what());
+}
+
+MorphableModel pythonModel(const SharedBytes& bytes, const fs::path& path) {
+  const PickleValue file = readPython(bytes, path.string());
+  if (isFlameModel(file)) return readFlameModel(path);
+  file.complain(
+      "holds none of the models that facet knows (FLAME, FaceVerse, 3DDFA); `facet model list` names them");
+}
+
+MorphableModel loadFile(const fs::path& path) {
+  const SharedBytes bytes = mapBytes(path);
+  refuseLookalikes(bytes.data(), bytes.size(), path);
+  const ByteSpan span(bytes.data(), bytes.size());
+  switch (fileKind(bytes.data(), bytes.size())) {
+    case FileKind::kZip:
+      if (isFacetModel(bytes)) return facetModelFrom(bytes, path);
+      if (isPackedIctModel(bytes)) return readIctModel(path);
+      return pythonModel(bytes, path);
+    case FileKind::kNumpy:
+    case FileKind::kPickle:
+      return pythonModel(bytes, path);
+    case FileKind::kMat5:
+    case FileKind::kHdf5:
+      return bfmModelFrom(span, path);
+    case FileKind::kText:
+      if (path.extension() == ".obj") return meshModel(path);
+      break;
+    default:
+      if (isEosModel(span)) return eosModelFrom(span, path);
+  }
+  fail(ErrorKind::kModel, path.string(), ": is not a model file; `facet model list` names what can be read");
+}
+
 }  // namespace
 
 MorphableModel loadModel(const std::string& name_or_path) {
-  constexpr const char* kWays =
-      "; use \"builtin\", a facet model file (.npz), or ICT-FaceKit from "
-      "https://github.com/ICT-VGL/ICT-FaceKit";
   if (name_or_path.empty() || name_or_path == "builtin") {
     const fs::path path = builtinModelPath();
     if (!fs::exists(path)) {
@@ -34,19 +88,28 @@ MorphableModel loadModel(const std::string& name_or_path) {
     return readFacetModel(path);
   }
   const fs::path path = name_or_path;
-  if (!fs::exists(path)) fail(ErrorKind::kModel, name_or_path, ": no such model file or folder", kWays);
-  if (fs::is_directory(path)) {
+  if (!fs::exists(path)) {
+    if (const ModelFamily* family = findModelFamily(name_or_path)) {
+      fail(ErrorKind::kModel, "model ", family->name, " (", family->title,
+           ") has not been imported yet; get ", family->files, " from ", family->page,
+           " (licence: ", family->licence, "), then run: facet model import ", family->name, " PATH");
+    }
+    fail(ErrorKind::kModel, name_or_path,
+         ": no such model file or folder; give \"builtin\", an imported model's name ",
+         "or a file (facet model list)");
+  }
+  try {
+    if (!fs::is_directory(path)) return loadFile(path);
     if (isIctFolder(path)) return readIctModel(path);
     const fs::path packed = path / "ict_facekit_light.npz";
     if (fs::exists(packed)) return readIctModel(packed);
-    fail(ErrorKind::kModel, name_or_path, ": no model in this folder (no generic_neutral_mesh.obj)", kWays);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kInput) throw;
+    fail(ErrorKind::kModel, error.what());  // a model that cannot be read, whatever the reader called it
   }
-  const SharedBytes bytes = mapBytes(path);
-  refuseLookalikes(bytes.data(), bytes.size(), path);
-  if (fileKind(bytes.data(), bytes.size()) != FileKind::kZip) {
-    fail(ErrorKind::kModel, name_or_path, ": is not a model file", kWays);
-  }
-  return isFacetModel(bytes) ? facetModelFrom(bytes, path) : readIctModel(path);
+  fail(ErrorKind::kModel, name_or_path,
+       ": no model in this folder (ICT-FaceKit has generic_neutral_mesh.obj, 3DDFA u_shp.npy); give the "
+       "model file");
 }
 
 fs::path dataDirectory() {

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/io/files.h"
+#include "core/io/mesh_io.h"
 #include "core/io/npz.h"
 #include "tests/data.h"
 
@@ -29,7 +30,14 @@ void checkModelError(const Body& body, const char* part_of_message) {
 
 TEST_CASE("loadModel: what is no model is a model error that says what to give instead") {
   const test::TemporaryFolder folder("model");
-  checkModelError([&] { loadModel(folder / "none.npz"); }, "https://github.com/ICT-VGL");
+  checkModelError([&] { loadModel(folder / "none.npz"); }, "facet model list");
+  checkModelError([] { loadModel("flame"); }, "https://flame.is.tue.mpg.de");
+  checkModelError([] { loadModel("bfm-2019"); }, "model2019_bfm.h5");
+  writeText(folder / "generic_model.pkl", "<!DOCTYPE html><html><title>Login</title>");
+  checkModelError([&] { loadModel(folder / "generic_model.pkl"); }, "is a web page (HTML)");
+  writeText(folder / "model2019_bfm.h5",
+            "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1\n");
+  checkModelError([&] { loadModel(folder / "model2019_bfm.h5"); }, "Git LFS pointer");
   checkModelError([&] { loadModel(folder.path()); }, "generic_neutral_mesh.obj");
   writeText(folder / "text.npz", "not a model");
   checkModelError([&] { loadModel(folder / "text.npz"); }, "text.npz");
@@ -38,6 +46,19 @@ TEST_CASE("loadModel: what is no model is a model error that says what to give i
   const float one = 1;
   writeNpz(folder / "other.npz", {{"x", NpyArray::fromFloat(&one, {1})}});
   checkModelError([&] { loadModel(folder / "other.npz"); }, "other.npz");
+}
+
+TEST_CASE("loadModel: an OBJ is a model without modes, its unit told by its size") {
+  const test::TemporaryFolder folder("model");
+  const MorphableModel head = makeSyntheticModel();
+  for (const float unit_mm : {1.0F, 10.0F, 1000.0F}) {
+    Mesh mesh = head.mesh(head.mean / unit_mm);
+    writeObj(folder / "head.obj", mesh);
+    const MorphableModel model = loadModel(folder / "head.obj");
+    CHECK((model.mean - head.mean).cwiseAbs().maxCoeff() < 0.1);
+    CHECK(model.numIdentity() == 0);
+    CHECK(model.uv_triangles == head.uv_triangles);
+  }
 }
 
 TEST_CASE("dataDirectory: FACET_DATA_DIR decides, and a wrong one is an error") {
