@@ -95,7 +95,7 @@ NpyHeader parseHeader(const SharedBytes& npy, const std::string& name) {
 NpyArray plainArray(const SharedBytes& npy, const std::string& name) {
   const ArrayView view = viewNpy(npy, name);
   if (isObjects(view.dtype)) {
-    fail(ErrorKind::kInput, name, ": holds Python objects (a pickle); save a plain numeric array");
+    fail(ErrorKind::kInput, name, ": holds pickled Python objects; save a plain numeric array");
   }
   NpyArray array{view.dtype, view.shape, view.contiguousBytes()};
   if (array.dtype[0] == '>') array.dtype[0] = '<';

@@ -96,6 +96,12 @@ using Bytes = std::vector<std::uint8_t>;
 constexpr std::size_t kSpareMemory = 32 << 20;  // for small files
 constexpr int kMostNestedFiles = 4;             // a torch file in a pickle in an .npy
 
+// The layers below know no models; here every file is (part of) one.
+[[noreturn]] void asModelError(const Error& error) {
+  if (error.kind() == ErrorKind::kModel) throw error;
+  fail(ErrorKind::kModel, error.what());
+}
+
 // Text out of a file, fit for a message of one line.
 std::string printable(std::string_view text) {
   constexpr std::size_t kMost = 80;
@@ -1365,7 +1371,11 @@ PickleValue PickleValue::operator[](const std::string& key) const {
     if (name.tag != Tag::kNode || !isText(name.node) || name.node->view() != key) continue;
     const std::string place = name_ + ": " + printable(key);
     if (value.tag == Tag::kNode && value.node->type == Type::kEntry) {
-      return readPython(document_->npz->content(static_cast<std::size_t>(value.node->offset)), place);
+      try {
+        return readPython(document_->npz->content(static_cast<std::size_t>(value.node->offset)), place);
+      } catch (const Error& error) {
+        asModelError(error);
+      }
     }
     return {document_, value, place};
   }
@@ -1636,10 +1646,13 @@ PickleValue readPython(const SharedBytes& bytes, const std::string& name) try {
   }
   return {document, document->root, name};
 } catch (const Error& error) {
-  if (error.kind() == ErrorKind::kModel) throw;
-  fail(ErrorKind::kModel, error.what());
+  asModelError(error);
 }
 
-PickleValue readPython(const fs::path& path) { return readPython(mapFile(path), path.string()); }
+PickleValue readPython(const fs::path& path) try {
+  return readPython(mapFile(path), path.string());
+} catch (const Error& error) {
+  asModelError(error);
+}
 
 }  // namespace facet
