@@ -9,7 +9,7 @@
 namespace facet {
 namespace {
 
-constexpr std::string_view kSignature("\x89HDF\r\n\x1a\n", 8);
+constexpr std::array<std::uint8_t, 8> kSignature = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
 
 // Header message types and classes, sections IV.A.2 and IV.A.2.d of the format.
 enum : std::uint16_t {
@@ -332,8 +332,8 @@ Hdf5File::Dataset Hdf5File::dataset(const std::string& path) const {
       if (type_class == 0) data.number = {bits & 8 ? 'i' : 'u', data.item, (bits & 1) != 0};
       if (type_class == 1) data.number = {'f', data.item, (bits & 1) != 0};
       if (type_class == 9) data.variable_length_text = (bits & 0x0F) == 1;
-      require(data.number.size > 0 || type_class == 3 || data.variable_length_text, "its \"", path,
-              "\" holds neither numbers nor text");
+      require(data.number.size > 0 || type_class == 3 || type_class == 5 || data.variable_length_text,
+              "its \"", path, "\" holds neither numbers nor text");
     } else if (message.type == kFilters) {
       const int version = reader.number<std::uint8_t>();
       const int count = reader.number<std::uint8_t>();
@@ -621,14 +621,18 @@ Eigen::MatrixXf Hdf5File::readMatrix(const std::string& path, bool transposed) c
 
 std::string Hdf5File::readText(const std::string& path) const {
   const Dataset data = dataset(path);
-  require(data.number.size == 0 && data.layout != LayoutKind::kChunked, "its \"", path,
+  require(data.number.size <= 1 && data.layout != LayoutKind::kChunked, "its \"", path,
           "\" is not a plain text");
-  for (const std::uint64_t length : data.shape)
-    require(length == 1, "its \"", path, "\" is not one single text");
+  std::uint64_t text_bytes = data.item;
+  for (const std::uint64_t length : data.shape) {
+    require(length == 1 || data.number.size == 1, "its \"", path, "\" is not one single text");
+    require(length <= file_.size(), "its \"", path, "\" is longer than the file");
+    text_bytes = std::min<std::uint64_t>(text_bytes * length, file_.size() + 1);
+  }
   const ByteSpan stored =
-      data.layout == LayoutKind::kCompact ? data.compact : at(data.address).take(data.item);
-  require(stored.size() >= data.item, "its \"", path, "\" is damaged");
-  if (!data.variable_length_text) return textOf(stored.first(data.item));
+      data.layout == LayoutKind::kCompact ? data.compact : at(data.address).take(text_bytes);
+  require(stored.size() >= text_bytes, "its \"", path, "\" is damaged");
+  if (!data.variable_length_text) return textOf(stored.first(text_bytes));
 
   ByteReader reference(stored);
   const auto size = reference.number<std::uint32_t>();

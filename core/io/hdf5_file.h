@@ -37,7 +37,7 @@ class Hdf5File {
   // A numeric array of up to two dimensions; one dimension is a column, a scalar 1×1.
   Eigen::MatrixXf read(const std::string& path) const { return readMatrix(path, false); }
   Eigen::MatrixXf readTransposed(const std::string& path) const { return readMatrix(path, true); }
-  // A single string, of fixed or variable length.
+  // A single string of fixed or variable length, opaque bytes, or an array of bytes.
   std::string readText(const std::string& path) const;
 
  private:

@@ -81,7 +81,7 @@ std::map<std::int32_t, std::int32_t> parseMapping(
   return vertex_of;
 }
 
-// Eight vertices at equal distances along an outline, towards the chin; that is the 9th.
+// Eight vertices of an outline at equal distances towards the chin, which would be the 9th.
 std::vector<std::int32_t> alongOutline(std::vector<std::int32_t> outline, std::int32_t chin,
                                        const Points3& mean) {
   const auto distance = [&](std::int32_t a, std::int32_t b) { return (mean.row(a) - mean.row(b)).norm(); };
@@ -94,8 +94,9 @@ std::vector<std::int32_t> alongOutline(std::vector<std::int32_t> outline, std::i
   std::vector<std::int32_t> chosen;
   for (int i = 0; i < 8; ++i) {
     const float at = length.back() * static_cast<float>(i) / 8;
-    const auto nearest = std::min_element(
-        length.begin(), length.end(), [at](float a, float b) { return std::abs(a - at) < std::abs(b - at); });
+    const auto nearest = std::min_element(length.begin(), length.end() - 1, [at](float a, float b) {
+      return std::abs(a - at) < std::abs(b - at);
+    });
     chosen.push_back(outline[static_cast<std::size_t>(nearest - length.begin())]);
   }
   return chosen;
