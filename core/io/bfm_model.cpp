@@ -26,8 +26,6 @@ namespace {
 using Json = nlohmann::json;
 using Matrices = std::map<std::string, Eigen::MatrixXf>;
 
-constexpr float kMicrometre = 0.001F, kMillimetre = 1, kDecimetre = 100;  // in mm
-
 constexpr const char* kBaselLicence =
     "University of Basel, for non-commercial research only and not to be passed on; register at "
     "https://faces.dmi.unibas.ch/bfm/";
@@ -156,7 +154,7 @@ std::optional<GuoExpressions> readGuoExpressions(const fs::path& path, Eigen::In
                 4 * static_cast<std::size_t>(modes.size()));
     // In micrometres as the model; checked here, where the names are known.
     result.modes = scaledModes(std::move(modes), sigma, static_cast<Eigen::Index>(result.kept.size()),
-                               "modes", kMicrometre);
+                               "modes", kMicrometres.millimetres);
     return 0;
   });
   return result;
@@ -172,7 +170,7 @@ MorphableModel bfm2009From(Matrices arrays, const fs::path& path) {
   model.source = "https://faces.dmi.unibas.ch/bfm/main.php?nav=1-2&id=downloads";
   const Points3 mean = pointsFrom(get(arrays, "shapeMU"), "shapeMU");
   const Eigen::Index num_vertices = mean.rows();
-  const float unit = millimetresPerUnit(mean, kMicrometre, model.reader_notes);
+  const float unit = millimetresPerUnit(mean, kMicrometres, model.reader_notes);
   model.mean = mean * unit;
   model.triangles = trianglesFrom(get(arrays, "tl"), "tl", true, num_vertices);
   Eigen::MatrixXf identity =
@@ -193,7 +191,7 @@ MorphableModel bfm2009From(Matrices arrays, const fs::path& path) {
     colours = keptPoints(colours, kept);
     colour_modes = keptRows(colour_modes, kept);
     model.expression_names = numberedNames("expression", expressions->modes.cols());
-    model.expression = Basis::compact(std::move(expressions->modes *= unit / kMicrometre));
+    model.expression = Basis::compact(std::move(expressions->modes *= unit / kMicrometres.millimetres));
     model.topology = "bfm-2009-trimmed";
     model.reader_notes.push_back("trimmed to the " + std::to_string(kept.size()) + " of " +
                                  std::to_string(num_vertices) +
@@ -227,7 +225,7 @@ MorphableModel deep3dFrom(Matrices arrays) {
   model.source = "https://github.com/sicxu/Deep3DFaceRecon_pytorch#prepare-prerequisite-models";
   model.mean = pointsFrom(get(arrays, "meanshape"), "meanshape");
   const Eigen::Index num_vertices = model.mean.rows();
-  const float unit = millimetresPerUnit(model.mean, kDecimetre, model.reader_notes);
+  const float unit = millimetresPerUnit(model.mean, kDecimetres, model.reader_notes);
   model.mean *= unit;
   const Eigen::RowVector3f centre = model.mean.cast<double>().colwise().mean().cast<float>();
   model.mean.rowwise() -= centre;
@@ -263,7 +261,7 @@ MorphableModel face3dFrom(Matrices arrays, const fs::path& path) {
           " vertices, the shape ", mean.rows());
   mean += expression_mean;
   const Eigen::Index num_vertices = mean.rows();
-  const float unit = millimetresPerUnit(mean, kMicrometre, model.reader_notes);
+  const float unit = millimetresPerUnit(mean, kMicrometres, model.reader_notes);
   model.mean = mean * unit;
   model.triangles = trianglesFrom(get(arrays, "model.tri"), "model.tri", true, num_vertices);
   model.identity = Basis::compact(scaledModes(take(arrays, "model.shapePC"), get(arrays, "model.shapeEV"),
@@ -486,7 +484,7 @@ MorphableModel shapeModelFrom(const Hdf5File& file) {
             " vertices, the shape ", num_vertices);
     shape.mean += expression.mean;
   }
-  const float unit = millimetresPerUnit(shape.mean, kMillimetre, model.reader_notes);
+  const float unit = millimetresPerUnit(shape.mean, kMillimetres, model.reader_notes);
   model.mean = shape.mean * unit;
   model.identity = Basis::compact(std::move(shape.modes *= unit));
   model.expression_names = numberedNames("expression", expression.modes.cols());

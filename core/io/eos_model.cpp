@@ -197,7 +197,7 @@ MorphableModel modelFrom(EosFile file, const fs::path& path) {
             num_vertices);
     mean += offset;
   }
-  const float unit = millimetresPerUnit(mean, 1, model.reader_notes);
+  const float unit = millimetresPerUnit(mean, kMillimetres, model.reader_notes);
   model.mean = mean * unit;
   model.identity =
       Basis::compact(scaledModes(std::move(file.shape.basis), deviations(file.shape.variance, "shape"),

@@ -1,7 +1,6 @@
 #include "core/io/vertex_parts.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <iomanip>
@@ -10,7 +9,6 @@
 #include <sstream>
 
 #include "core/check.h"
-#include "core/image.h"
 #include "core/io/files.h"
 #include "core/io/model_parts.h"
 
@@ -19,15 +17,6 @@ namespace fs = std::filesystem;
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr float kMinHeight_mm = 100, kMaxHeight_mm = 500;
-
-float heightOf(const Points3& points) { return points.col(1).maxCoeff() - points.col(1).minCoeff(); }
-
-// d linear / d sRGB of the curve of IEC 61966-2-1.
-float slopeOfLinearFromSrgb(float srgb) {
-  return srgb <= 0.04045F ? 1 / 12.92F : 2.4F / 1.055F * std::pow((srgb + 0.055F) / 1.055F, 1.4F);
-}
 
 std::string sizeText(const Eigen::MatrixXf& values) {
   return std::to_string(values.rows()) + " x " + std::to_string(values.cols());
@@ -161,49 +150,27 @@ Eigen::MatrixXf scaledModes(Eigen::MatrixXf modes, const std::optional<Eigen::Ma
   return modes;
 }
 
-float millimetresPerUnit(const Points3& mean_in_file_units, float expected, std::vector<std::string>& notes) {
-  struct Unit {
-    float in_mm;
-    const char* name;
-  };
-  constexpr std::array kUnits = {Unit{0.001F, "micrometres"}, Unit{1, "millimetres"}, Unit{10, "centimetres"},
-                                 Unit{100, "decimetres"}, Unit{1000, "metres"}};
-  const auto nameOf = [&kUnits](float in_mm) {
-    return std::find_if(kUnits.begin(), kUnits.end(),
-                        [in_mm](const Unit& unit) { return unit.in_mm == in_mm; })
-        ->name;
-  };
-  const float height = heightOf(mean_in_file_units);
-  const auto plausible = [height](float in_mm) {
-    return height * in_mm >= kMinHeight_mm && height * in_mm <= kMaxHeight_mm;
-  };
-  if (plausible(expected)) {
-    if (expected != 1)
-      notes.push_back(std::string("stored in ") + nameOf(expected) + ", converted to millimetres");
-    return expected;
-  }
-  for (const Unit& unit : kUnits) {
-    if (!plausible(unit.in_mm)) continue;
+float millimetresPerUnit(const Points3& mean_in_file_units, const LengthUnit& usual,
+                         std::vector<std::string>& notes) {
+  const LengthUnit unit = lengthUnit(mean_in_file_units, usual);
+  if (unit.millimetres != usual.millimetres) {
     notes.push_back(std::string("taken to be in ") + unit.name + ", although this format is usually in " +
-                    nameOf(expected) + ": only so has the mean the height of a face");
-    return unit.in_mm;
+                    usual.name + ": only so has the mean the size of a face");
+  } else if (unit.millimetres != 1) {
+    notes.push_back(std::string("stored in ") + unit.name + ", converted to millimetres");
   }
-  std::ostringstream note;
-  note << "the mean is " << height * expected << " mm high if its unit is " << nameOf(expected)
-       << " as usual; a face of " << kMinHeight_mm << " to " << kMaxHeight_mm << " mm was expected";
-  notes.push_back(note.str());
-  return expected;
+  return unit.millimetres;
 }
 
 void setDisplayColours(Points3 mean, Eigen::MatrixXf modes, MorphableModel& model) {
   // 0 to 1 may overshoot a little; a mean skin of 0 to 255 is far above 2.
   const bool is_0_to_255 = mean.maxCoeff() > 2;
-  const float scale = is_0_to_255 ? 1 / 255.0F : 1;
-  mean = (mean * scale).cwiseMax(0).cwiseMin(1);
-  const Eigen::Map<const Eigen::VectorXf> flat(mean.data(), mean.size());
-  const Eigen::VectorXf slope = scale * flat.unaryExpr(&slopeOfLinearFromSrgb);
-  for (Eigen::Index k = 0; k < modes.cols(); ++k) modes.col(k).array() *= slope.array();
-  model.albedo_mean = mean.unaryExpr([](float srgb) { return linearFromSrgb(srgb); });
+  if (is_0_to_255) {
+    mean /= 255;
+    modes /= 255;
+  }
+  linearizeAlbedo(mean, modes);
+  model.albedo_mean = std::move(mean);
   model.albedo = Basis::compact(std::move(modes));
   model.reader_notes.push_back(std::string("colours are display values from 0 to ") +
                                (is_0_to_255 ? "255" : "1") +

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/io/model_parts.h"
 #include "core/morphable_model.h"
 
 namespace facet {
@@ -30,12 +31,11 @@ Triangles trianglesFrom(const Eigen::MatrixXf& values, const std::string& name, 
 Eigen::MatrixXf scaledModes(Eigen::MatrixXf modes, const std::optional<Eigen::MatrixXf>& deviations,
                             Eigen::Index num_vertices, const std::string& name, float scale);
 
-// Millimetres per unit of the file. `expected` is what the format says; when that makes the mean's height
-// impossible for a face or head (100 to 500 mm) and another usual unit does not, the other one, with a note.
-float millimetresPerUnit(const Points3& mean_in_file_units, float expected, std::vector<std::string>& notes);
+// Millimetres per unit of the file, by lengthUnit(); a note says when that is not 1 or not the usual one.
+float millimetresPerUnit(const Points3& mean_in_file_units, const LengthUnit& usual,
+                         std::vector<std::string>& notes);
 
-// Vertex colours that are stored as display (sRGB) values, 0 to 255 or 0 to 1, become linear: the mean by the
-// sRGB curve, the modes by the curve's slope at the mean.
+// Vertex colours that are stored as display (sRGB) values, 0 to 255 or 0 to 1, become linear albedo.
 void setDisplayColours(Points3 mean, Eigen::MatrixXf modes, MorphableModel& model);
 
 // "expression_00", "expression_01" …
