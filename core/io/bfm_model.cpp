@@ -444,8 +444,8 @@ bool withHdf5Beside(const fs::path& path, const std::string& part, const Use& us
   std::sort(candidates.begin(), candidates.end());
   return std::any_of(candidates.begin(), candidates.end(), [&use](const fs::path& candidate) {
     return inCompanion(candidate.filename().string(), [&] {
-      const std::vector<std::uint8_t> bytes = readBytes(candidate);
-      return use(Hdf5File(bytes));
+      const SharedBytes bytes = mapBytes(candidate);
+      return use(Hdf5File({bytes.data(), bytes.size()}));
     });
   });
 }
@@ -546,9 +546,9 @@ MorphableModel bfmModelFrom(ByteSpan file, const fs::path& path) try {
 }
 
 MorphableModel readBfmModel(const fs::path& path) try {
-  const std::vector<std::uint8_t> file = readBytes(path);
+  const SharedBytes file = mapBytes(path);
   refuseLookalikes(file.data(), file.size(), path);
-  return bfmModelFrom(file, path);
+  return bfmModelFrom({file.data(), file.size()}, path);
 } catch (const Error& error) {
   if (error.kind() == ErrorKind::kModel) throw;
   fail(ErrorKind::kModel, error.what());

@@ -283,9 +283,9 @@ MorphableModel eosModelFrom(ByteSpan file, const fs::path& path) try {
 }
 
 MorphableModel readEosModel(const fs::path& path) try {
-  const std::vector<std::uint8_t> file = readBytes(path);
+  const SharedBytes file = mapBytes(path);
   refuseLookalikes(file.data(), file.size(), path);
-  return eosModelFrom(file, path);
+  return eosModelFrom({file.data(), file.size()}, path);
 } catch (const Error& error) {
   if (error.kind() == ErrorKind::kModel) throw;
   fail(ErrorKind::kModel, error.what());

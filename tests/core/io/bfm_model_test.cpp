@@ -401,7 +401,7 @@ TEST_CASE("Basel models: wrong arrays are refused by name") {
   CHECK(changed("texMU", Eigen::MatrixXf::Ones(9, 1)).find("\"texMU\" has 3 colours") != std::string::npos);
 
   MatWriter missing;
-  missing.add("shapeMU", Eigen::MatrixXf::Ones(9, 1));
+  missing.add("shapeMU", Eigen::VectorXf::LinSpaced(9, 0, 200'000));
   missing.add("shapePC", Eigen::MatrixXf::Ones(9, 1));
   CHECK(complaintAbout(missing.bytes(), "model.mat").find("has no \"tl\"") != std::string::npos);
   MatWriter other;
