@@ -7,10 +7,13 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <optional>
+#include <queue>
 #include <tuple>
 
 #include "core/check.h"
 #include "core/closest_point.h"
+#include "core/contacts.h"
 #include "core/mesh_parts.h"
 #include "core/parallel.h"
 
@@ -48,6 +51,10 @@ struct Located {
   float confidence = 0;
 };
 
+float trustAt(double distance_mm) {
+  return static_cast<float>(std::exp(-0.5 * std::pow(distance_mm / kTrustedDistance_mm, 2)));
+}
+
 // The closest point that faces the same way, else the closest one of all.
 Located locate(const SurfaceIndex& index, const Eigen::Vector3d& point, const Eigen::Vector3d& normal) {
   SurfaceIndex::Hit hit =
@@ -78,44 +85,186 @@ bool goesWithTheSkin(const std::string& region) {
   return false;
 }
 
-// For each part of the model, the part of the template that it belongs to.
+// For each vertex of the model, the part of the template that it belongs to. A part of the model goes as one:
+// with the skin if it lies much nearer to it than to any other, else with the part it lies nearest to; one
+// that lies on several (one piece of gums and tongue for both jaws) is shared out by vertex.
 std::vector<int> matchParts(const Registration& registration, const MorphableModel& source,
                             const MorphableModel& model, const std::vector<int>& part, int skin_part) {
+  constexpr std::size_t kSamples = 60;
+  constexpr double kOnSkin = 0.4;  // of the distance to teeth and eyeballs; front teeth touch the lips
+  constexpr double kSharedFraction = 0.2;  // of the samples, from which on a part lies on several
   const int num_parts = *std::max_element(part.begin(), part.end()) + 1;
   const int num_source_parts = *std::max_element(registration.part.begin(), registration.part.end()) + 1;
   std::vector<std::vector<int>> members(static_cast<std::size_t>(num_parts));
   for (int v = 0; v < model.numVertices(); ++v) members[part[v]].push_back(v);
-  // The template's parts; of the skin only what shows, because the insides of the mouth and the sockets lie
-  // everywhere round teeth and eyeballs.
+  // Of the skin only what shows, because the insides of the mouth and the sockets lie everywhere round teeth
+  // and eyeballs.
+  const SubMesh skin = subMesh(registration.vertices, source.triangles, [&](int f) {
+    const int v = source.triangles(f, 0);
+    return registration.part[v] == registration.skin_part && !registration.hidden[v];
+  });
+  const SurfaceIndex skin_surface(skin.mesh);
   std::vector<SurfaceIndex> surfaces;
   std::vector<int> surface_part;
   for (int p = 0; p < num_source_parts; ++p) {
     const SubMesh sub = subMesh(registration.vertices, source.triangles, [&](int f) {
-      const int v = source.triangles(f, 0);
-      return registration.part[v] == p && !registration.hidden[v];
+      return p != registration.skin_part && registration.part[source.triangles(f, 0)] == p;
     });
     if (sub.triangle.empty()) continue;
     surfaces.emplace_back(sub.mesh);
     surface_part.push_back(p);
   }
-  std::vector<int> result(static_cast<std::size_t>(num_parts), registration.skin_part);
+  const auto nearestSurface = [&](int v) {
+    std::pair<double, int> best(std::numeric_limits<double>::max(), -1);  // distance and index
+    for (std::size_t s = 0; s < surfaces.size(); ++s) {
+      const SurfaceIndex::Hit hit =
+          surfaces[s].closest(model.mean.row(v).transpose().cast<double>(), {.max_distance = best.first});
+      if (hit.triangle >= 0) best = {hit.distance, static_cast<int>(s)};
+    }
+    return best;
+  };
+  std::vector<int> result(static_cast<std::size_t>(model.numVertices()), registration.skin_part);
   parallelFor(num_parts, 1, [&](int begin, int end) {
     for (int p = begin; p < end; ++p) {
-      if (p == skin_part) continue;
-      const int first = members[p].front();
-      if (!model.region.empty() && goesWithTheSkin(model.region_names[model.region[first]])) continue;
-      constexpr std::size_t kSamples = 60;
+      if (p == skin_part || surfaces.empty()) continue;
+      if (!model.region.empty() && goesWithTheSkin(model.region_names[model.region[members[p].front()]]))
+        continue;
       const std::size_t step = std::max<std::size_t>(1, members[p].size() / kSamples);
-      double best = std::numeric_limits<double>::max();
-      for (std::size_t s = 0; s < surfaces.size(); ++s) {
-        double sum = 0;
-        for (std::size_t i = 0; i < members[p].size(); i += step)
-          sum += surfaces[s].closest(model.mean.row(members[p][i]).transpose().cast<double>()).distance;
-        if (sum < best) best = sum, result[p] = surface_part[s];
+      std::vector<int> votes(surfaces.size(), 0);
+      int num_samples = 0;
+      double to_skin_mm = 0, to_parts_mm = 0;  // sums over the samples
+      for (std::size_t i = 0; i < members[p].size(); i += step, ++num_samples) {
+        to_skin_mm += skin_surface.closest(model.mean.row(members[p][i]).transpose().cast<double>()).distance;
+        const auto [distance_mm, nearest] = nearestSurface(members[p][i]);
+        to_parts_mm += distance_mm;
+        ++votes[nearest];
       }
+      if (to_skin_mm < kOnSkin * to_parts_mm) continue;
+      const int most = static_cast<int>(std::max_element(votes.begin(), votes.end()) - votes.begin());
+      const bool is_shared = votes[most] < (1 - kSharedFraction) * num_samples;
+      for (const int v : members[p]) result[v] = surface_part[is_shared ? nearestSurface(v).second : most];
     }
   });
   return result;
+}
+
+// Inside the lips the closest point may lie on the wrong lip, and nothing but the way along the surface tells
+// them apart. From the vertices that are certain the map is followed inwards, each vertex from the neighbour
+// nearest to a certain one; where the counterparts of the two would part as the template opens its mouth (or
+// lie apart already), the vertex is located anew among the places that stay with its neighbour's.
+void followSurface(const MorphableModel& source, const Registration& registration, const Mesh& model,
+                   const Points3& model_normals, const std::vector<int>& welded,
+                   const std::vector<std::uint8_t>& is_skin, TopologyMap& map) {
+  constexpr float kCertain = 0.5F;
+  constexpr double kFacing_mm = 3;                       // between lips that may be mistaken
+  constexpr float kMaxStretch = 2.5F, kSlack_mm = 1.5F;  // of an edge, as the template lies and when it opens
+  constexpr float kZone_mm = 25;                         // round the lips' contact
+  constexpr float kTurned_mm = 3;                        // distance that a wrong direction is worth
+  const std::optional<int> jaw_open = source.expressionIndex("jawOpen");
+  if (!jaw_open) return;
+  const Eigen::VectorXf shape = source.expression.col(*jaw_open);
+  const Points3 open = source.mean + Eigen::Map<const Points3>(shape.data(), source.numVertices(), 3);
+  std::vector<std::uint8_t> takes_part(static_cast<std::size_t>(source.numVertices()));
+  for (int v = 0; v < source.numVertices(); ++v)
+    takes_part[v] = registration.part[v] == registration.skin_part;
+  std::vector<std::uint8_t> is_ambiguous = registration.hidden;
+  Eigen::AlignedBox3f zone;
+  for (const Contact& contact : contactsOf(open, source.mean, source.triangles, takes_part, kFacing_mm)) {
+    is_ambiguous[contact.vertex] = 1;
+    zone.extend(Eigen::Vector3f(source.mean.row(contact.vertex)));
+  }
+  if (zone.isEmpty()) return;
+  zone.min().array() -= kZone_mm;
+  zone.max().array() += kZone_mm;
+  struct Candidate {
+    int triangle;
+    Eigen::RowVector3f still, open;  // centroids
+  };
+  std::vector<Candidate> candidates;
+  for (int f = 0; f < source.triangles.rows(); ++f) {
+    Candidate candidate{f, Eigen::RowVector3f::Zero(), Eigen::RowVector3f::Zero()};
+    for (int k = 0; k < 3; ++k) {
+      candidate.still += source.mean.row(source.triangles(f, k)) / 3;
+      candidate.open += open.row(source.triangles(f, k)) / 3;
+    }
+    if (takes_part[source.triangles(f, 0)] && zone.contains(Eigen::Vector3f(candidate.still.transpose())))
+      candidates.push_back(candidate);
+  }
+  const auto pointOn = [&](const Points3& vertices, int v) {
+    Eigen::RowVector3f point(0, 0, 0);
+    for (int k = 0; k < 3; ++k) {
+      point += map.points.barycentric(v, k) * vertices.row(source.triangles(map.points.triangle[v], k));
+    }
+    return point;
+  };
+
+  // Shortest ways along the edges.
+  const int count = static_cast<int>(model.vertices.rows());
+  std::vector<std::vector<int>> neighbours(static_cast<std::size_t>(count));
+  for (Eigen::Index f = 0; f < model.triangles.rows(); ++f) {
+    for (int k = 0; k < 3; ++k) {
+      const int a = welded[model.triangles(f, k)], b = welded[model.triangles(f, (k + 1) % 3)];
+      neighbours[a].push_back(b);
+      neighbours[b].push_back(a);
+    }
+  }
+  using Step = std::tuple<float, int, int>;  // length of the way, vertex, the one before it
+  std::priority_queue<Step, std::vector<Step>, std::greater<>> steps;
+  std::vector<std::uint8_t> is_done(static_cast<std::size_t>(count), 0);
+  for (int v = 0; v < count; ++v) {
+    if (!is_skin[v] || welded[v] != v || map.confidence[v] < kCertain) continue;
+    int nearest = 0;
+    map.points.barycentric.row(v).maxCoeff(&nearest);
+    if (!is_ambiguous[source.triangles(map.points.triangle[v], nearest)]) steps.emplace(0.0F, v, -1);
+  }
+  while (!steps.empty()) {
+    const auto [way_mm, v, before] = steps.top();
+    steps.pop();
+    if (is_done[v]) continue;
+    is_done[v] = 1;
+    for (const int next : neighbours[v]) {
+      if (!is_done[next] && is_skin[next])
+        steps.emplace(way_mm + (model.vertices.row(next) - model.vertices.row(v)).norm(), next, v);
+    }
+    if (before < 0) continue;
+    const float reach_mm =
+        kMaxStretch * (model.vertices.row(v) - model.vertices.row(before)).norm() + kSlack_mm;
+    const Eigen::RowVector3f still_before = pointOn(source.mean, before), open_before = pointOn(open, before);
+    if ((pointOn(source.mean, v) - still_before).norm() <= reach_mm &&
+        (pointOn(open, v) - open_before).norm() <= reach_mm) {
+      continue;
+    }
+    map.confidence[v] = 0;
+    double best = std::numeric_limits<double>::max();
+    const Eigen::Vector3d point = model.vertices.row(v).transpose().cast<double>();
+    for (const Candidate& candidate : candidates) {
+      if ((candidate.still - still_before).norm() > reach_mm ||
+          (candidate.open - open_before).norm() > reach_mm)
+        continue;
+      std::array<Eigen::Vector3d, 3> corner;
+      float trust = 0;
+      for (int k = 0; k < 3; ++k) {
+        const int w = source.triangles(candidate.triangle, k);
+        corner[k] = registration.vertices.row(w).transpose().cast<double>();
+        trust += registration.confidence[w] / 3;
+      }
+      const Eigen::Vector3d foot = closestOnTriangle(point, corner[0], corner[1], corner[2]);
+      const Eigen::Vector3d normal = (corner[1] - corner[0]).cross(corner[2] - corner[0]);
+      const bool is_turned = normal.dot(model_normals.row(v).transpose().cast<double>()) < 0;
+      const double distance_mm = (foot - point).norm(), cost = distance_mm + (is_turned ? kTurned_mm : 0);
+      if (cost >= best) continue;
+      best = cost;
+      map.points.triangle[v] = candidate.triangle;
+      map.points.barycentric.row(v) = barycentricOf(foot, corner[0], corner[1], corner[2]);
+      map.confidence[v] = is_turned ? 0 : trust * trustAt(distance_mm);
+    }
+  }
+  for (int v = 0; v < count; ++v) {
+    if (!is_skin[v]) continue;
+    map.points.triangle[v] = map.points.triangle[welded[v]];
+    map.points.barycentric.row(v) = map.points.barycentric.row(welded[v]);
+    map.confidence[v] = map.confidence[welded[v]];
+  }
 }
 
 }  // namespace
@@ -129,9 +278,7 @@ Correspondence correspond(const MorphableModel& source, const MorphableModel& mo
   const std::vector<int> welded = weldedVertices(model.mean);
   const std::vector<int> part = connectedParts(model.triangles, welded);
   const int skin_part = partUnder(landmarks, mesh, part);
-  const std::vector<int> template_part = matchParts(registration, source, model, part, skin_part);
-  result.part_in_template.resize(static_cast<std::size_t>(model.numVertices()));
-  for (int v = 0; v < model.numVertices(); ++v) result.part_in_template[v] = template_part[part[v]];
+  result.part_in_template = matchParts(registration, source, model, part, skin_part);
 
   const Points3 model_normals = weldedNormals(mesh, welded);
   const Points3 source_normals = vertexNormals(registration.vertices, source.triangles);
@@ -190,6 +337,9 @@ Correspondence correspond(const MorphableModel& source, const MorphableModel& mo
       }
     });
   }
+  std::vector<std::uint8_t> is_skin(static_cast<std::size_t>(model.numVertices()));
+  for (int v = 0; v < model.numVertices(); ++v) is_skin[v] = part[v] == skin_part;
+  followSurface(source, registration, mesh, model_normals, welded, is_skin, result.model_on_template);
   return result;
 }
 

@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "core/check.h"
-#include "core/closest_point.h"
+#include "core/contacts.h"
 #include "core/laplacian.h"
 #include "core/mesh_parts.h"
 #include "core/parallel.h"
@@ -52,51 +52,6 @@ Eigen::Matrix3f displacementGradient(const Points3& moved, const Points3& still,
 
 Points3 shapeAt(const Eigen::MatrixXf& shapes, Eigen::Index k) {
   return Eigen::Map<const Points3>(shapes.col(k).data(), shapes.rows() / 3, 3);
-}
-
-// Vertices that should touch when a shape closes: for each, where on the other side.
-struct Contact {
-  int vertex;
-  std::array<int, 3> other;
-  Eigen::Vector3f barycentric;
-  Eigen::Vector3f gap;  // from the other side to the vertex when closed, on the template
-};
-
-// Pairs that are apart in `open` and meet in `closed`.
-std::vector<Contact> contactsOf(const Points3& open, const Points3& closed, const Triangles& triangles,
-                                const std::vector<std::uint8_t>& takes_part) {
-  constexpr double kApart_mm = 2, kTouching_mm = 1, kMinCosine = 0.2;
-  Mesh mesh;
-  mesh.vertices = closed;
-  mesh.triangles.resize(triangles.rows(), 3);
-  Eigen::Index kept = 0;
-  for (Eigen::Index f = 0; f < triangles.rows(); ++f) {
-    if (takes_part[triangles(f, 0)] && takes_part[triangles(f, 1)] && takes_part[triangles(f, 2)])
-      mesh.triangles.row(kept++) = triangles.row(f);
-  }
-  mesh.triangles.conservativeResize(kept, 3);
-  if (kept == 0) return {};
-  const SurfaceIndex surface(mesh);
-  const Points3 normals = vertexNormals(closed, mesh.triangles);
-  std::vector<Contact> contacts;
-  for (int v = 0; v < closed.rows(); ++v) {
-    if (!takes_part[v]) continue;
-    const SurfaceIndex::Hit hit = surface.closest(closed.row(v).transpose().cast<double>(),
-                                                  {.max_distance = kTouching_mm,
-                                                   .normal = -normals.row(v).transpose().cast<double>(),
-                                                   .min_cosine = kMinCosine});
-    if (hit.triangle < 0) continue;
-    Contact contact{v, {}, surface.barycentric(hit), {}};
-    Eigen::Vector3f other_open(0, 0, 0);
-    for (int k = 0; k < 3; ++k) {
-      contact.other[k] = mesh.triangles(hit.triangle, k);
-      other_open += contact.barycentric[k] * open.row(contact.other[k]).transpose();
-    }
-    if ((open.row(v).transpose() - other_open).norm() < kApart_mm) continue;
-    contact.gap = closed.row(v).transpose() - hit.point.cast<float>();
-    contacts.push_back(contact);
-  }
-  return contacts;
 }
 
 // Adds to a displacement what closes the contacts on the target, spread smoothly over the vertices that the
@@ -145,7 +100,7 @@ void closeContacts(const std::vector<Contact>& contacts, const Points3& open, co
       other_displacement += contact.barycentric[k] * displacement.row(w).transpose();
     }
     const Eigen::Vector3f here = (target.row(v) + open.row(v) + displacement.row(v)).transpose();
-    const Eigen::Vector3f correction = other + other_displacement + contact.gap - here;
+    const Eigen::Vector3f correction = other + other_displacement + contact.gap_mm - here;
     // The side that moves more gives way more.
     const float own = displacement.row(v).norm(), others = other_displacement.norm();
     const float share = own / std::max(own + others, 1e-6F);
@@ -316,13 +271,15 @@ Eigen::MatrixXf transferShapes(const MorphableModel& source, const Correspondenc
     shows[v] = registration.part[v] == registration.skin_part && !registration.hidden[v];
   const Points3 nothing = Points3::Zero(num_source, 3);
   const std::optional<int> jaw_open = source.expressionIndex("jawOpen");
+  constexpr double kTouching_mm = 1;
   for (const char* name : {"eyeBlinkLeft", "eyeBlinkRight", "mouthClose"}) {
     const std::optional<int> shape = source.expressionIndex(name);
     const bool with_jaw = std::string(name) == "mouthClose";
     if (!shape || (with_jaw && !jaw_open)) continue;
     const Points3 open = with_jaw ? shapeAt(shapes, *jaw_open) : nothing;
     const std::vector<Contact> contacts =
-        contactsOf(source.mean + open, source.mean + open + shapeAt(shapes, *shape), source.triangles, shows);
+        contactsOf(source.mean + open, source.mean + open + shapeAt(shapes, *shape), source.triangles, shows,
+                   kTouching_mm);
     Points3 displacement = shapeAt(laid_shapes, *shape);
     const Points3 laid_open = with_jaw ? shapeAt(laid_shapes, *jaw_open) : nothing;
     closeContacts(contacts, laid_open, source.triangles, laid, displacement);
@@ -336,16 +293,26 @@ Eigen::MatrixXf transferShapes(const MorphableModel& source, const Correspondenc
   const Mesh mesh = model.mesh(model.mean);
   const std::vector<int> welded = weldedVertices(model.mean);
   const std::vector<int> model_part = connectedParts(model.triangles, welded);
-  // Loose pieces that go with the skin are stuck to it; only the skin itself is continued.
-  std::vector<int> weight_of_part(static_cast<std::size_t>(model.numVertices()), 0);
+  // Where a part of the model does not move as one, what is uncertain continues what is certain. Loose pieces
+  // that go with the skin (lashes) are stuck to it.
+  const int num_model_parts = *std::max_element(model_part.begin(), model_part.end()) + 1;
+  std::vector<int> size(static_cast<std::size_t>(num_model_parts), 0), first = size;
+  std::vector<std::uint8_t> is_mixed(size.size(), 0);
   for (int v = 0; v < model.numVertices(); ++v) {
-    if (correspondence.part_in_template[v] == registration.skin_part) ++weight_of_part[model_part[v]];
+    const int part = model_part[v];
+    if (size[part]++ == 0) first[part] = v;
+    if (correspondence.part_in_template[v] != correspondence.part_in_template[first[part]])
+      is_mixed[part] = 1;
   }
-  const int skin_part = static_cast<int>(std::max_element(weight_of_part.begin(), weight_of_part.end()) -
-                                         weight_of_part.begin());
-  std::vector<std::uint8_t> is_skin(static_cast<std::size_t>(model.numVertices()));
-  for (int v = 0; v < model.numVertices(); ++v) is_skin[v] = model_part[v] == skin_part;
-  const Continuation continuation(mesh, welded, is_skin, correspondence.model_on_template.confidence);
+  int skin_part = -1;
+  for (int part = 0; part < num_model_parts; ++part) {
+    const bool is_skin = correspondence.part_in_template[first[part]] == registration.skin_part;
+    if (is_skin && (skin_part < 0 || size[part] > size[skin_part])) skin_part = part;
+  }
+  std::vector<std::uint8_t> continued(static_cast<std::size_t>(model.numVertices()));
+  for (int v = 0; v < model.numVertices(); ++v)
+    continued[v] = model_part[v] == skin_part || is_mixed[model_part[v]];
+  const Continuation continuation(mesh, welded, continued, correspondence.model_on_template.confidence);
 
   // How far a vertex lies from its counterpart, no more than the derivative can be trusted.
   constexpr float kMaxOffset_mm = 3;

@@ -29,7 +29,20 @@ using PointsD = Eigen::Matrix<double, Eigen::Dynamic, 3, Eigen::RowMajor>;
 class TargetSurface {
  public:
   explicit TargetSurface(const Mesh& skin)
-      : index_(skin), border_(borderEdges(skin.triangles, weldedVertices(skin.vertices))) {}
+      : index_(skin), border_(borderEdges(skin.triangles, weldedVertices(skin.vertices))) {
+    Mesh edges;
+    edges.vertices = skin.vertices;
+    edges.triangles.resize(border_.sum(), 3);
+    Eigen::Index count = 0;
+    for (Eigen::Index f = 0; f < border_.rows(); ++f) {
+      for (int k = 0; k < 3; ++k) {
+        if (!border_(f, k)) continue;
+        const std::int32_t a = skin.triangles(f, (k + 1) % 3), b = skin.triangles(f, (k + 2) % 3);
+        edges.triangles.row(count++) << a, b, b;
+      }
+    }
+    if (count > 0) border_index_.emplace(edges);
+  }
 
   // Closest acceptable point; nothing when there is none, or when it lies on a border: the surface ends there
   // and what lies beyond it has no counterpart.
@@ -45,10 +58,18 @@ class TargetSurface {
     return hit;
   }
   const Eigen::Vector3d& normal(int triangle) const { return index_.normal(triangle); }
+  // Closest point of the border within a distance.
+  std::optional<Eigen::Vector3d> closestOnBorder(const Eigen::Vector3d& point, double max_distance_mm) const {
+    if (!border_index_) return std::nullopt;
+    const SurfaceIndex::Hit hit = border_index_->closest(point, {.max_distance = max_distance_mm});
+    if (hit.triangle < 0) return std::nullopt;
+    return hit.point;
+  }
 
  private:
   SurfaceIndex index_;
   Triangles border_;
+  std::optional<SurfaceIndex> border_index_;  // of triangles without area: the edges
 };
 
 Mesh partOf(const Mesh& mesh, const std::vector<int>& part, int number) {
@@ -314,9 +335,19 @@ Registration registerTemplate(const MorphableModel& source, const Mesh& target,
   landmark_rows.setFromTriplets(landmark_entries.begin(), landmark_entries.end());
   const Eigen::SparseMatrix<double> landmark_matrix = landmark_rows.transpose() * landmark_rows;
 
+  // Rims of eyes and mouth: where what shows meets what is hidden.
+  std::vector<std::uint8_t> is_rim(static_cast<std::size_t>(num_skin), 0);
+  for (Eigen::Index f = 0; f < skin_triangles.rows(); ++f) {
+    int num_hidden = 0;
+    for (int k = 0; k < 3; ++k) num_hidden += result.hidden[skin_triangles(f, k)];
+    if (num_hidden == 0 || num_hidden == 3) continue;
+    for (int k = 0; k < 3; ++k) is_rim[triangles(f, k)] = !result.hidden[skin_triangles(f, k)];
+  }
+
   // Non-rigid stages.
   constexpr double kFirstLandmarkArea_mm2 = 400,
                    kLastLandmarkArea_mm2 = 25;  // of surface, with which each counts
+  constexpr double kRimReach_mm = 6, kRimWeight = 2;
   Eigen::SimplicialLDLT<Eigen::SparseMatrix<double>> solver;
   PointsD now = start;
   Eigen::VectorXd distance_mm = Eigen::VectorXd::Constant(num_skin, -1);
@@ -336,6 +367,15 @@ Registration registerTemplate(const MorphableModel& source, const Mesh& target,
           distance_mm[i] = -1;
           if (result.hidden[skin_vertices[i]]) continue;
           const Eigen::Vector3d point = now.row(i);
+          if (is_rim[i]) {
+            // Where the target has a hole in place of eye or mouth, its border is the rim.
+            if (const auto on_border = surface.closestOnBorder(point, kRimReach_mm)) {
+              drawn_to.row(i) = *on_border;
+              distance_mm[i] = (*on_border - point).norm();
+              weights[i] = kRimWeight * areas[i];
+              continue;
+            }
+          }
           const auto hit =
               surface.closest(point, normals.row(i).transpose().cast<double>(), reach_mm, options.min_cosine);
           if (!hit) continue;
