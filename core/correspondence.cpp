@@ -86,10 +86,13 @@ bool goesWithTheSkin(const std::string& region) {
 }
 
 // For each vertex of the model, the part of the template that it belongs to. A part of the model goes as one:
-// with the skin if it lies much nearer to it than to any other, else with the part it lies nearest to; one
-// that lies on several (one piece of gums and tongue for both jaws) is shared out by vertex.
+// with the skin if it lies much nearer to it than to any other, else with the part it lies nearest to. One
+// that lies on several (a piece of gums and tongue for both jaws) is shared out; its vertices beyond the
+// centres of the two parts are certain and those in between are not, because a tongue may well touch the
+// upper teeth. `certainty` gets 0 or 1 for vertices of such parts and stays as it is for others.
 std::vector<int> matchParts(const Registration& registration, const MorphableModel& source,
-                            const MorphableModel& model, const std::vector<int>& part, int skin_part) {
+                            const MorphableModel& model, const std::vector<int>& part, int skin_part,
+                            Eigen::VectorXf& certainty) {
   constexpr std::size_t kSamples = 60;
   constexpr double kOnSkin = 0.4;  // of the distance to teeth and eyeballs; front teeth touch the lips
   constexpr double kSharedFraction = 0.2;  // of the samples, from which on a part lies on several
@@ -106,6 +109,7 @@ std::vector<int> matchParts(const Registration& registration, const MorphableMod
   const SurfaceIndex skin_surface(skin.mesh);
   std::vector<SurfaceIndex> surfaces;
   std::vector<int> surface_part;
+  std::vector<Eigen::RowVector3f> center;
   for (int p = 0; p < num_source_parts; ++p) {
     const SubMesh sub = subMesh(registration.vertices, source.triangles, [&](int f) {
       return p != registration.skin_part && registration.part[source.triangles(f, 0)] == p;
@@ -113,6 +117,9 @@ std::vector<int> matchParts(const Registration& registration, const MorphableMod
     if (sub.triangle.empty()) continue;
     surfaces.emplace_back(sub.mesh);
     surface_part.push_back(p);
+    center.push_back(Eigen::RowVector3f::Zero());
+    for (Eigen::Index f = 0; f < sub.mesh.triangles.rows(); ++f)
+      center.back() += registration.vertices.row(sub.mesh.triangles(f, 0)) / sub.mesh.triangles.rows();
   }
   const auto nearestSurface = [&](int v) {
     std::pair<double, int> best(std::numeric_limits<double>::max(), -1);  // distance and index
@@ -142,7 +149,16 @@ std::vector<int> matchParts(const Registration& registration, const MorphableMod
       if (to_skin_mm < kOnSkin * to_parts_mm) continue;
       const int most = static_cast<int>(std::max_element(votes.begin(), votes.end()) - votes.begin());
       const bool is_shared = votes[most] < (1 - kSharedFraction) * num_samples;
-      for (const int v : members[p]) result[v] = surface_part[is_shared ? nearestSurface(v).second : most];
+      for (const int v : members[p]) result[v] = surface_part[most];
+      if (!is_shared) continue;
+      votes[most] = -1;
+      const int second = static_cast<int>(std::max_element(votes.begin(), votes.end()) - votes.begin());
+      const Eigen::RowVector3f axis = center[second] - center[most];
+      for (const int v : members[p]) {
+        const float along = (model.mean.row(v) - center[most]).dot(axis) / axis.squaredNorm();
+        if (along > 0.5F) result[v] = surface_part[second];
+        certainty[v] = along < 0 || along > 1 ? 1 : 0;
+      }
     }
   });
   return result;
@@ -278,7 +294,8 @@ Correspondence correspond(const MorphableModel& source, const MorphableModel& mo
   const std::vector<int> welded = weldedVertices(model.mean);
   const std::vector<int> part = connectedParts(model.triangles, welded);
   const int skin_part = partUnder(landmarks, mesh, part);
-  result.part_in_template = matchParts(registration, source, model, part, skin_part);
+  Eigen::VectorXf certainty = Eigen::VectorXf::Constant(model.numVertices(), -1);  // -1: not shared
+  result.part_in_template = matchParts(registration, source, model, part, skin_part, certainty);
 
   const Points3 model_normals = weldedNormals(mesh, welded);
   const Points3 source_normals = vertexNormals(registration.vertices, source.triangles);
@@ -320,7 +337,7 @@ Correspondence correspond(const MorphableModel& source, const MorphableModel& mo
             trust += located.barycentric[k] * registration.confidence[source.triangles(triangle, k)];
           }
         }
-        result.model_on_template.confidence[v] = trust * located.confidence;
+        result.model_on_template.confidence[v] = certainty[v] < 0 ? trust * located.confidence : certainty[v];
       }
     });
     if (of_model.triangle.empty()) continue;

@@ -54,59 +54,73 @@ Points3 shapeAt(const Eigen::MatrixXf& shapes, Eigen::Index k) {
   return Eigen::Map<const Points3>(shapes.col(k).data(), shapes.rows() / 3, 3);
 }
 
-// Adds to a displacement what closes the contacts on the target, spread smoothly over the vertices that the
-// shape moves.
-void closeContacts(const std::vector<Contact>& contacts, const Points3& open, const Triangles& triangles,
-                   const Points3& target, Points3& displacement) {
-  if (contacts.empty()) return;
+// Two places on a mesh that are to meet, as a triangle's corners and weights each.
+struct Meeting {
+  std::array<int, 3> from{}, to{};
+  Eigen::Vector3f from_weights, to_weights;
+  Eigen::Vector3f gap_mm;  // from `to` to `from` when they have met
+};
+
+Eigen::Vector3f pointOf(const Points3& values, const std::array<int, 3>& corners,
+                        const Eigen::Vector3f& weights) {
+  Eigen::Vector3f point(0, 0, 0);
+  for (int k = 0; k < 3; ++k) point += weights[k] * values.row(corners[k]).transpose();
+  return point;
+}
+
+// Adds to a displacement what makes the places meet, spread smoothly over the skin that it moves. `pose` is
+// the mesh without the displacement; `triangles` are welded and so are the meetings.
+void closeMeetings(const std::vector<Meeting>& meetings, const Points3& pose, const Triangles& triangles,
+                   const std::vector<std::uint8_t>& takes_part, Points3& displacement) {
+  if (meetings.empty()) return;
   constexpr float kMoves_mm = 0.05F;
-  constexpr double kSpread_mm = 10, kContactWeight = 100;
-  const int count = static_cast<int>(target.rows());
-  std::vector<int> unknown(static_cast<std::size_t>(count), -1), members;
-  const auto include = [&](int v) {
-    if (unknown[v] >= 0) return;
-    unknown[v] = static_cast<int>(members.size());
-    members.push_back(v);
-  };
-  for (int v = 0; v < count; ++v) {
-    if (displacement.row(v).norm() > kMoves_mm) include(v);
+  constexpr double kSpread_mm = 10, kWeight = 100;
+  std::vector<int> unknown(static_cast<std::size_t>(pose.rows()), -1), members;
+  for (Eigen::Index f = 0; f < triangles.rows(); ++f) {
+    for (int k = 0; k < 3; ++k) {
+      const int v = triangles(f, k);
+      if (unknown[v] >= 0 || !takes_part[v] || displacement.row(v).norm() < kMoves_mm) continue;
+      unknown[v] = static_cast<int>(members.size());
+      members.push_back(v);
+    }
   }
-  for (const Contact& contact : contacts) include(contact.vertex);
   const int num_unknown = static_cast<int>(members.size());
+  Points3 positions(num_unknown, 3);
+  for (int i = 0; i < num_unknown; ++i) positions.row(i) = pose.row(members[i]);
   Triangles local(triangles.rows(), 3);
   Eigen::Index kept = 0;
-  Points3 positions(num_unknown + 1, 3);
-  for (int i = 0; i < num_unknown; ++i) positions.row(i) = target.row(members[i]);
   for (Eigen::Index f = 0; f < triangles.rows(); ++f) {
-    if (unknown[triangles(f, 0)] < 0 || unknown[triangles(f, 1)] < 0 || unknown[triangles(f, 2)] < 0)
-      continue;
     for (int k = 0; k < 3; ++k) local(kept, k) = unknown[triangles(f, k)];
-    ++kept;
+    kept += local.row(kept).minCoeff() >= 0;
   }
   local.conservativeResize(kept, 3);
-  positions.conservativeResize(num_unknown, 3);
   const Eigen::VectorXd areas = vertexAreas(positions, local).cwiseMax(1e-3);
-  Eigen::SparseMatrix<double> matrix = laplacian(cotangentWeights(positions, local), local, num_unknown);
+  std::vector<Eigen::Triplet<double>> entries;
   PointsD right = PointsD::Zero(num_unknown, 3);
-  for (int i = 0; i < num_unknown; ++i) {
-    matrix.coeffRef(i, i) += areas[i] / (kSpread_mm * kSpread_mm) + 1e-9;
-  }
-  for (const Contact& contact : contacts) {
-    const int v = contact.vertex;
-    Eigen::Vector3f other(0, 0, 0), other_displacement(0, 0, 0);
-    for (int k = 0; k < 3; ++k) {
-      const Eigen::Index w = contact.other[k];
-      other += contact.barycentric[k] * (target.row(w) + open.row(w)).transpose();
-      other_displacement += contact.barycentric[k] * displacement.row(w).transpose();
+  for (const Meeting& meeting : meetings) {
+    const Eigen::Vector3f from_moved = pointOf(displacement, meeting.from, meeting.from_weights);
+    const Eigen::Vector3f to_moved = pointOf(displacement, meeting.to, meeting.to_weights);
+    const Eigen::Vector3f correction = pointOf(pose, meeting.to, meeting.to_weights) + to_moved +
+                                       meeting.gap_mm - pointOf(pose, meeting.from, meeting.from_weights) -
+                                       from_moved;
+    // The side that moves more gives way more; the other one has meetings of its own.
+    const float share = from_moved.norm() / std::max(from_moved.norm() + to_moved.norm(), 1e-6F);
+    for (int j = 0; j < 3; ++j) {
+      if (unknown[meeting.from[j]] < 0) continue;
+      right.row(unknown[meeting.from[j]]) +=
+          kWeight * meeting.from_weights[j] * share * correction.transpose().cast<double>();
+      for (int k = 0; k < 3; ++k) {
+        if (unknown[meeting.from[k]] < 0) continue;
+        entries.emplace_back(unknown[meeting.from[j]], unknown[meeting.from[k]],
+                             kWeight * meeting.from_weights[j] * meeting.from_weights[k]);
+      }
     }
-    const Eigen::Vector3f here = (target.row(v) + open.row(v) + displacement.row(v)).transpose();
-    const Eigen::Vector3f correction = other + other_displacement + contact.gap_mm - here;
-    // The side that moves more gives way more.
-    const float own = displacement.row(v).norm(), others = other_displacement.norm();
-    const float share = own / std::max(own + others, 1e-6F);
-    matrix.coeffRef(unknown[v], unknown[v]) += kContactWeight;
-    right.row(unknown[v]) += kContactWeight * share * correction.transpose().cast<double>();
   }
+  for (int i = 0; i < num_unknown; ++i)
+    entries.emplace_back(i, i, areas[i] / (kSpread_mm * kSpread_mm) + 1e-9);
+  Eigen::SparseMatrix<double> matrix(num_unknown, num_unknown);
+  matrix.setFromTriplets(entries.begin(), entries.end());
+  matrix += laplacian(cotangentWeights(positions, local), local, num_unknown);
   const Solver solver(matrix);
   const PointsD correction = solver.solve(right);
   for (int i = 0; i < num_unknown; ++i) displacement.row(members[i]) += correction.row(i).cast<float>();
@@ -265,27 +279,7 @@ Eigen::MatrixXf transferShapes(const MorphableModel& source, const Correspondenc
 
   // On the template as it lies on the model.
   const Points3& laid = registration.vertices;
-  Eigen::MatrixXf laid_shapes = deformationTransfer(source.mean, source.triangles, shapes, laid);
-  std::vector<std::uint8_t> shows(static_cast<std::size_t>(num_source));
-  for (int v = 0; v < num_source; ++v)
-    shows[v] = registration.part[v] == registration.skin_part && !registration.hidden[v];
-  const Points3 nothing = Points3::Zero(num_source, 3);
-  const std::optional<int> jaw_open = source.expressionIndex("jawOpen");
-  constexpr double kTouching_mm = 1;
-  for (const char* name : {"eyeBlinkLeft", "eyeBlinkRight", "mouthClose"}) {
-    const std::optional<int> shape = source.expressionIndex(name);
-    const bool with_jaw = std::string(name) == "mouthClose";
-    if (!shape || (with_jaw && !jaw_open)) continue;
-    const Points3 open = with_jaw ? shapeAt(shapes, *jaw_open) : nothing;
-    const std::vector<Contact> contacts =
-        contactsOf(source.mean + open, source.mean + open + shapeAt(shapes, *shape), source.triangles, shows,
-                   kTouching_mm);
-    Points3 displacement = shapeAt(laid_shapes, *shape);
-    const Points3 laid_open = with_jaw ? shapeAt(laid_shapes, *jaw_open) : nothing;
-    closeContacts(contacts, laid_open, source.triangles, laid, displacement);
-    laid_shapes.col(*shape) = Eigen::Map<const Eigen::VectorXf>(displacement.data(), displacement.size());
-  }
-
+  const Eigen::MatrixXf laid_shapes = deformationTransfer(source.mean, source.triangles, shapes, laid);
   // Parts.
   const int num_parts = *std::max_element(registration.part.begin(), registration.part.end()) + 1;
   std::vector<std::vector<int>> members(static_cast<std::size_t>(num_parts));
@@ -366,6 +360,45 @@ Eigen::MatrixXf transferShapes(const MorphableModel& source, const Correspondenc
       result.col(shape) = Eigen::Map<const Eigen::VectorXf>(displacement.data(), displacement.size());
     }
   });
+
+  // Lids and lips that meet on the template meet on the model.
+  std::vector<std::uint8_t> shows(static_cast<std::size_t>(num_source)), is_skin(continued.size());
+  for (int v = 0; v < num_source; ++v)
+    shows[v] = registration.part[v] == registration.skin_part && !registration.hidden[v];
+  for (int v = 0; v < model.numVertices(); ++v) is_skin[v] = model_part[v] == skin_part;
+  const Triangles welded_triangles = model.triangles.unaryExpr([&](std::int32_t v) { return welded[v]; });
+  const TopologyMap& on_model = correspondence.template_on_model;
+  const std::optional<int> jaw_open = source.expressionIndex("jawOpen");
+  for (const char* name : {"eyeBlinkLeft", "eyeBlinkRight", "mouthClose"}) {
+    const std::optional<int> shape = source.expressionIndex(name);
+    const bool with_jaw = std::string(name) == "mouthClose";  // it closes what jawOpen has opened
+    if (!shape || (with_jaw && !jaw_open)) continue;
+    const Points3 open = with_jaw ? Points3(source.mean + shapeAt(shapes, *jaw_open)) : source.mean;
+    const Points3 pose = with_jaw ? Points3(model.mean + shapeAt(result, *jaw_open)) : model.mean;
+    constexpr double kTouching_mm = 1;
+    constexpr float kCertain = 0.3F;
+    const Points3 closed = open + shapeAt(shapes, *shape);
+    std::vector<Meeting> meetings;
+    for (const Contact& contact : contactsOf(open, closed, source.triangles, shows, kTouching_mm)) {
+      int nearest = 0;
+      contact.barycentric.maxCoeff(&nearest);
+      const int to = contact.other[nearest];
+      if (on_model.confidence[contact.vertex] < kCertain || on_model.confidence[to] < kCertain) continue;
+      Meeting meeting;
+      meeting.gap_mm = (closed.row(contact.vertex) - closed.row(to)).transpose();
+      for (int k = 0; k < 3; ++k) {
+        meeting.from[k] = welded[model.triangles(on_model.points.triangle[contact.vertex], k)];
+        meeting.to[k] = welded[model.triangles(on_model.points.triangle[to], k)];
+      }
+      meeting.from_weights = on_model.points.barycentric.row(contact.vertex);
+      meeting.to_weights = on_model.points.barycentric.row(to);
+      meetings.push_back(meeting);
+    }
+    Points3 displacement = shapeAt(result, *shape);
+    closeMeetings(meetings, pose, welded_triangles, is_skin, displacement);
+    for (int v = 0; v < model.numVertices(); ++v) displacement.row(v) = displacement.row(welded[v]).eval();
+    result.col(*shape) = Eigen::Map<const Eigen::VectorXf>(displacement.data(), displacement.size());
+  }
   return result;
 }
 

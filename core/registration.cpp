@@ -11,6 +11,7 @@
 
 #include "core/check.h"
 #include "core/closest_point.h"
+#include "core/contacts.h"
 #include "core/laplacian.h"
 #include "core/mesh_parts.h"
 #include "core/parallel.h"
@@ -30,18 +31,16 @@ class TargetSurface {
  public:
   explicit TargetSurface(const Mesh& skin)
       : index_(skin), border_(borderEdges(skin.triangles, weldedVertices(skin.vertices))) {
-    Mesh edges;
-    edges.vertices = skin.vertices;
-    edges.triangles.resize(border_.sum(), 3);
-    Eigen::Index count = 0;
+    std::vector<std::uint8_t> is_border(static_cast<std::size_t>(skin.vertices.rows()), 0);
     for (Eigen::Index f = 0; f < border_.rows(); ++f) {
       for (int k = 0; k < 3; ++k) {
-        if (!border_(f, k)) continue;
-        const std::int32_t a = skin.triangles(f, (k + 1) % 3), b = skin.triangles(f, (k + 2) % 3);
-        edges.triangles.row(count++) << a, b, b;
+        if (border_(f, k))
+          is_border[skin.triangles(f, (k + 1) % 3)] = is_border[skin.triangles(f, (k + 2) % 3)] = 1;
       }
     }
-    if (count > 0) border_index_.emplace(edges);
+    for (Eigen::Index v = 0; v < skin.vertices.rows(); ++v) {
+      if (is_border[v]) border_vertices_.emplace_back(skin.vertices.row(v).transpose().cast<double>());
+    }
   }
 
   // Closest acceptable point; nothing when there is none, or when it lies on a border: the surface ends there
@@ -58,18 +57,12 @@ class TargetSurface {
     return hit;
   }
   const Eigen::Vector3d& normal(int triangle) const { return index_.normal(triangle); }
-  // Closest point of the border within a distance.
-  std::optional<Eigen::Vector3d> closestOnBorder(const Eigen::Vector3d& point, double max_distance_mm) const {
-    if (!border_index_) return std::nullopt;
-    const SurfaceIndex::Hit hit = border_index_->closest(point, {.max_distance = max_distance_mm});
-    if (hit.triangle < 0) return std::nullopt;
-    return hit.point;
-  }
+  const std::vector<Eigen::Vector3d>& borderVertices() const { return border_vertices_; }
 
  private:
   SurfaceIndex index_;
   Triangles border_;
-  std::optional<SurfaceIndex> border_index_;  // of triangles without area: the edges
+  std::vector<Eigen::Vector3d> border_vertices_;
 };
 
 Mesh partOf(const Mesh& mesh, const std::vector<int>& part, int number) {
@@ -84,13 +77,57 @@ Mesh partOf(const Mesh& mesh, const std::vector<int>& part, int number) {
   return result;
 }
 
+// Vertices that no scan and no other topology shows alike: the insides of mouth, eye sockets and nostrils. Of
+// the nose these are the vertices that face another wall close by.
 std::vector<std::uint8_t> hiddenVertices(const MorphableModel& model) {
+  constexpr double kNostril_mm = 8, kMinCosine = 0.5;
   std::vector<std::uint8_t> hidden(static_cast<std::size_t>(model.numVertices()), 0);
-  for (std::size_t v = 0; v < model.region.size(); ++v) {
+  if (model.region.empty()) return hidden;
+  const SurfaceIndex surface(model.mesh(model.mean));
+  const Points3 normals = vertexNormals(model.mean, model.triangles);
+  for (int v = 0; v < model.numVertices(); ++v) {
     const std::string& name = model.region_names[model.region[v]];
     hidden[v] = name == "mouth_inside" || name.starts_with("eye_socket");
+    if (name != "nose") continue;
+    const Eigen::Vector3d point = model.mean.row(v).transpose().cast<double>();
+    const Eigen::Vector3d normal = normals.row(v).transpose().cast<double>();
+    const SurfaceIndex::Hit wall =
+        surface.closest(point, {.max_distance = kNostril_mm, .normal = -normal, .min_cosine = kMinCosine});
+    hidden[v] = wall.triangle >= 0 && (wall.point - point).dot(normal) > 0;
   }
   return hidden;
+}
+
+// Skin vertices (as unknowns) of the edges of lids and lips: those that meet when the eyes or the mouth
+// close, and those where what shows borders on what is hidden.
+std::vector<int> rimVertices(const MorphableModel& source, const Registration& registration,
+                             const Triangles& skin_triangles, const std::vector<int>& skin_index) {
+  constexpr double kTouching_mm = 1;
+  std::vector<std::uint8_t> shows(static_cast<std::size_t>(source.numVertices()));
+  for (int v = 0; v < source.numVertices(); ++v) shows[v] = skin_index[v] >= 0 && !registration.hidden[v];
+  std::vector<std::uint8_t> is_rim(shows.size(), 0);
+  for (const char* name : {"eyeBlinkLeft", "eyeBlinkRight", "jawOpen"}) {
+    const std::optional<int> shape = source.expressionIndex(name);
+    if (!shape) continue;
+    const Eigen::VectorXf flat = source.expression.col(*shape);
+    const Points3 moved = source.mean + Eigen::Map<const Points3>(flat.data(), source.numVertices(), 3);
+    const bool opens = std::string(name) == "jawOpen";
+    for (const Contact& contact : contactsOf(opens ? moved : source.mean, opens ? source.mean : moved,
+                                             source.triangles, shows, kTouching_mm)) {
+      is_rim[contact.vertex] = 1;
+    }
+  }
+  for (Eigen::Index f = 0; f < skin_triangles.rows(); ++f) {
+    int num_hidden = 0;
+    for (int k = 0; k < 3; ++k) num_hidden += registration.hidden[skin_triangles(f, k)];
+    if (num_hidden == 0 || num_hidden == 3) continue;
+    for (int k = 0; k < 3; ++k) is_rim[skin_triangles(f, k)] |= shows[skin_triangles(f, k)];
+  }
+  std::vector<int> rim;
+  for (int v = 0; v < source.numVertices(); ++v) {
+    if (is_rim[v]) rim.push_back(skin_index[v]);
+  }
+  return rim;
 }
 
 Eigen::Matrix4d similarity(const PointsD& source, const PointsD& target) {
@@ -335,19 +372,15 @@ Registration registerTemplate(const MorphableModel& source, const Mesh& target,
   landmark_rows.setFromTriplets(landmark_entries.begin(), landmark_entries.end());
   const Eigen::SparseMatrix<double> landmark_matrix = landmark_rows.transpose() * landmark_rows;
 
-  // Rims of eyes and mouth: where what shows meets what is hidden.
-  std::vector<std::uint8_t> is_rim(static_cast<std::size_t>(num_skin), 0);
-  for (Eigen::Index f = 0; f < skin_triangles.rows(); ++f) {
-    int num_hidden = 0;
-    for (int k = 0; k < 3; ++k) num_hidden += result.hidden[skin_triangles(f, k)];
-    if (num_hidden == 0 || num_hidden == 3) continue;
-    for (int k = 0; k < 3; ++k) is_rim[triangles(f, k)] = !result.hidden[skin_triangles(f, k)];
-  }
+  // Where the target has a hole in place of an eye or the mouth, its border is an edge of the template's lids
+  // or lips. Which one depends on how deep the hole begins, so each border vertex chooses.
+  const std::vector<int> rim = rimVertices(source, result, skin_triangles, skin_index);
 
   // Non-rigid stages.
   constexpr double kFirstLandmarkArea_mm2 = 400,
                    kLastLandmarkArea_mm2 = 25;  // of surface, with which each counts
-  constexpr double kRimReach_mm = 6, kRimWeight = 2;
+  constexpr double kRimReach_mm = 5, kRimWeight = 2;
+  constexpr int kFirstRimStage = 2;  // lids and lips must lie near the target's before they can choose
   Eigen::SimplicialLDLT<Eigen::SparseMatrix<double>> solver;
   PointsD now = start;
   Eigen::VectorXd distance_mm = Eigen::VectorXd::Constant(num_skin, -1);
@@ -367,15 +400,6 @@ Registration registerTemplate(const MorphableModel& source, const Mesh& target,
           distance_mm[i] = -1;
           if (result.hidden[skin_vertices[i]]) continue;
           const Eigen::Vector3d point = now.row(i);
-          if (is_rim[i]) {
-            // Where the target has a hole in place of eye or mouth, its border is the rim.
-            if (const auto on_border = surface.closestOnBorder(point, kRimReach_mm)) {
-              drawn_to.row(i) = *on_border;
-              distance_mm[i] = (*on_border - point).norm();
-              weights[i] = kRimWeight * areas[i];
-              continue;
-            }
-          }
           const auto hit =
               surface.closest(point, normals.row(i).transpose().cast<double>(), reach_mm, options.min_cosine);
           if (!hit) continue;
@@ -385,6 +409,19 @@ Registration registerTemplate(const MorphableModel& source, const Mesh& target,
           weights[i] = areas[i];
         }
       });
+      for (const Eigen::Vector3d& border : surface.borderVertices()) {
+        if (stage < std::min(kFirstRimStage, num_stages - 1)) break;
+        int nearest = -1;
+        double best_mm = kRimReach_mm;
+        for (const int i : rim) {
+          const double to_border_mm = (now.row(i).transpose() - border).norm();
+          if (to_border_mm < best_mm) best_mm = to_border_mm, nearest = i;
+        }
+        if (nearest < 0) continue;
+        drawn_to.row(nearest) = border;
+        distance_mm[nearest] = best_mm;
+        weights[nearest] = kRimWeight * areas[nearest];
+      }
       Eigen::SparseMatrix<double> matrix = stiffness * bending + landmark_weight * landmark_matrix;
       // A trace of the present place keeps a vertex that nothing reaches from making the matrix singular.
       for (int i = 0; i < num_skin; ++i) matrix.coeffRef(i, i) += weights[i] + 1e-6 * areas[i];
