@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "core/check.h"
+#include "core/closest_point.h"
 #include "core/contacts.h"
 #include "core/laplacian.h"
 #include "core/mesh_parts.h"
@@ -124,6 +125,63 @@ void closeMeetings(const std::vector<Meeting>& meetings, const Points3& pose, co
   const Solver solver(matrix);
   const PointsD correction = solver.solve(right);
   for (int i = 0; i < num_unknown; ++i) displacement.row(members[i]) += correction.row(i).cast<float>();
+}
+
+// Keeps lids that slide over an eyeball in front of it: where a point of the eyeball comes through a
+// triangle, or nearer to it than a tear film, the triangle's corners are pushed out. Coarse meshes need this,
+// whose flat triangles would cut the cornea. `eye` are the eyeball's vertices; `triangles` are welded.
+void clearEyeball(const Points3& mean, const std::vector<int>& eye, const Triangles& triangles,
+                  const std::vector<std::uint8_t>& is_skin, Points3& displacement) {
+  constexpr float kMoves_mm = 0.5F;
+  constexpr double kClearance_mm = 0.15, kReach_mm = 3, kMinCosine = 0.5;
+  constexpr int kRounds = 4;
+  if (eye.empty()) return;
+  Eigen::RowVector3f center(0, 0, 0);
+  for (const int v : eye) center += mean.row(v) / static_cast<float>(eye.size());
+  float radius_mm = 0;
+  for (const int v : eye) radius_mm = std::max(radius_mm, (mean.row(v) - center).norm());
+  Mesh lids;
+  lids.triangles.resize(triangles.rows(), 3);
+  Eigen::Index kept = 0;
+  for (Eigen::Index f = 0; f < triangles.rows(); ++f) {
+    bool moves = false, is_near = true;
+    for (int k = 0; k < 3; ++k) {
+      const int v = triangles(f, k);
+      moves |= displacement.row(v).norm() > kMoves_mm;
+      is_near &= is_skin[v] && (mean.row(v) - center).norm() < 2 * radius_mm;
+    }
+    if (moves && is_near) lids.triangles.row(kept++) = triangles.row(f);
+  }
+  if (kept == 0) return;
+  lids.triangles.conservativeResize(kept, 3);
+  for (int round = 0; round < kRounds; ++round) {
+    lids.vertices = mean + displacement;
+    const SurfaceIndex surface(lids);
+    Points3 push = Points3::Zero(mean.rows(), 3);
+    bool clear = true;
+    for (const int v : eye) {
+      const Eigen::Vector3d point = mean.row(v).transpose().cast<double>();
+      const Eigen::Vector3d outwards = (mean.row(v) - center).transpose().cast<double>().normalized();
+      // Outsides of the lids only: their insides face the eyeball.
+      const SurfaceIndex::Hit hit =
+          surface.closest(point, {.max_distance = kReach_mm, .normal = outwards, .min_cosine = kMinCosine});
+      if (hit.triangle < 0) continue;
+      const Eigen::Vector3d& normal = surface.normal(hit.triangle);
+      const double before_lid_mm = (point - hit.point).dot(normal);
+      // Straight behind or in front of the triangle; what lies beside it may show between the lids.
+      if (std::abs(before_lid_mm) < 0.9 * hit.distance || before_lid_mm < -kClearance_mm) continue;
+      clear = false;
+      const Eigen::Vector3f weights = surface.barycentric(hit);
+      const Eigen::Vector3f step = ((before_lid_mm + kClearance_mm) * normal).cast<float>();
+      for (int k = 0; k < 3; ++k) {
+        const Eigen::RowVector3f own = weights[k] / weights.squaredNorm() * step.transpose();
+        const int corner = lids.triangles(hit.triangle, k);
+        if (own.norm() > push.row(corner).norm()) push.row(corner) = own;
+      }
+    }
+    if (clear) break;
+    displacement += push;
+  }
 }
 
 // Best rigid motion x -> R x + t of a part under a shape; nothing for a part that stays.
@@ -398,6 +456,26 @@ Eigen::MatrixXf transferShapes(const MorphableModel& source, const Correspondenc
     closeMeetings(meetings, pose, welded_triangles, is_skin, displacement);
     for (int v = 0; v < model.numVertices(); ++v) displacement.row(v) = displacement.row(welded[v]).eval();
     result.col(*shape) = Eigen::Map<const Eigen::VectorXf>(displacement.data(), displacement.size());
+  }
+
+  // Lids pass in front of the eyeballs.
+  for (const char* side : {"Left", "Right"}) {
+    const std::string region = std::string(side) == "Left" ? "eyeball_left" : "eyeball_right";
+    std::vector<int> eye;
+    for (int p = 0; p < num_parts; ++p) {
+      if (source.region.empty() || source.region_names[source.region[members[p].front()]] != region) continue;
+      for (int v = 0; v < model.numVertices(); ++v) {
+        if (correspondence.part_in_template[v] == p) eye.push_back(v);
+      }
+    }
+    for (const char* name : {"eyeBlink", "eyeSquint", "eyeLookDown"}) {
+      const std::optional<int> shape = source.expressionIndex(std::string(name) + side);
+      if (!shape) continue;
+      Points3 displacement = shapeAt(result, *shape);
+      clearEyeball(model.mean, eye, welded_triangles, is_skin, displacement);
+      for (int v = 0; v < model.numVertices(); ++v) displacement.row(v) = displacement.row(welded[v]).eval();
+      result.col(*shape) = Eigen::Map<const Eigen::VectorXf>(displacement.data(), displacement.size());
+    }
   }
   return result;
 }
