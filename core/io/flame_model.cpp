@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "core/io/file_kind.h"
-#include "core/io/model_parts.h"
 #include "core/io/obj_parser.h"
+#include "core/io/vertex_parts.h"
 
 namespace facet {
 namespace fs = std::filesystem;
@@ -49,14 +49,12 @@ LandmarkEmbedding embeddingFrom(const PickleValue& triangles, const PickleValue&
   const auto count = static_cast<std::int64_t>(embedding.triangle.size());
   if (count == 0) triangles.complain("is empty");
   const std::vector<std::int64_t> shape = weights.shape();
-  const std::int64_t stored =
-      std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
-  if (stored != 3 * count || shape.empty() || shape.back() != 3) {
+  if (weights.count() != 3 * count || shape.empty() || shape.back() != 3) {
     weights.complain("is ", shapeText(shape), ", expected ", count, " x 3");
   }
-  embedding.barycentric = weights.array().asMatrix(count);
+  embedding.barycentric = weights.points();
   const auto sums = embedding.barycentric.rowwise().sum().eval();
-  if (!embedding.barycentric.allFinite() || ((sums.array() - 1).abs() > 1e-2F).any()) {
+  if (((sums.array() - 1).abs() > 1e-2F).any()) {
     weights.complain("has barycentric weights that do not sum to 1");
   }
   embedding.barycentric.array().colwise() /= sums.array();
@@ -255,8 +253,8 @@ Companions findCompanions(const fs::path& path, MorphableModel& model) {
   std::sort(files.begin(), files.end());
   constexpr std::size_t kMostFiles = 100;
   if (files.size() > kMostFiles) {
-    model.reader_notes.push_back("Of the " + std::to_string(files.size()) + " files beside it the first " +
-                                 std::to_string(kMostFiles) + " were looked at.");
+    model.reader_notes.push_back("of the " + std::to_string(files.size()) + " files beside it the first " +
+                                 std::to_string(kMostFiles) + " were looked at");
     files.resize(kMostFiles);
   }
   std::string used;
@@ -270,12 +268,12 @@ Companions findCompanions(const fs::path& path, MorphableModel& model) {
       }
       if (is_part) used += (used.empty() ? "" : ", ") + file.filename().string();
     } catch (const Error& error) {
-      model.reader_notes.push_back("Not used: " + std::string(error.what()));
+      model.reader_notes.push_back("not used: " + std::string(error.what()));
     } catch (const std::invalid_argument& error) {
-      model.reader_notes.push_back("Not used: " + file.string() + ": " + error.what());
+      model.reader_notes.push_back("not used: " + file.string() + ": " + error.what());
     }
   }
-  if (!used.empty()) model.reader_notes.push_back("Read with it: " + used + ".");
+  if (!used.empty()) model.reader_notes.push_back("read with it: " + used);
   return found;
 }
 
@@ -317,8 +315,8 @@ void addLandmarks(const Companions& found, MorphableModel& model) {
   } else {
     model.reader_notes.push_back(
         found.static51
-            ? "Has 51 landmarks only, without the jaw; put landmark_embedding.npy (DECA, VHAP) beside it."
-            : "Has no landmarks; put landmark_embedding.npy (DECA, VHAP) beside it.");
+            ? "has 51 landmarks only, without the jaw; put landmark_embedding.npy (DECA, VHAP) beside it"
+            : "has no landmarks; put landmark_embedding.npy (DECA, VHAP) beside it");
   }
 }
 
@@ -378,22 +376,17 @@ struct VertexColours {
   Eigen::MatrixXf modes;
 };
 
-std::int64_t countOf(const PickleValue& value) {
-  const std::vector<std::int64_t> shape = value.shape();
-  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
-}
-
 VertexColours sampleTexture(const PickleValue& mean, const PickleValue& modes, const MorphableModel& model) {
-  const std::int64_t count = countOf(mean);
+  const std::int64_t count = mean.count();
   const auto size = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(count) / 3)));
   if (size == 0 || size * size * 3 != count)
     mean.complain("is ", shapeText(mean.shape()), ", expected a square image");
   if (!mean.array().isNumeric() || !modes.array().isNumeric()) modes.complain("holds no numbers");
-  if (countOf(modes) == 0 || countOf(modes) % count != 0) {
+  if (modes.count() == 0 || modes.count() % count != 0) {
     modes.complain("is ", shapeText(modes.shape()), ", which does not fit the mean of ",
                    shapeText(mean.shape()));
   }
-  const std::int64_t num_modes = std::min(countOf(modes) / count, kMostModesOfAlbedo);
+  const std::int64_t num_modes = std::min(modes.count() / count, kMostModesOfAlbedo);
   std::vector<std::int32_t> uv_of(static_cast<std::size_t>(model.numVertices()), -1);
   for (Eigen::Index f = 0; f < model.triangles.rows(); ++f) {
     for (int k = 0; k < 3; ++k) uv_of[model.triangles(f, k)] = model.uv_triangles(f, k);
@@ -416,16 +409,12 @@ VertexColours sampleTexture(const PickleValue& mean, const PickleValue& modes, c
 void addAlbedo(const PickleValue& texture, MorphableModel& model) {
   if (model.uv.rows() == 0) {
     model.reader_notes.push_back(
-        "Its albedo was not used: no UVs (vt and ft) beside it; head_template.obj of DECA has them.");
+        "its albedo was not used: no UVs (vt and ft) beside it; head_template.obj of DECA has them");
     return;
   }
   const bool is_flame = texture.has("tex_dir");
   VertexColours albedo =
       sampleTexture(texture[is_flame ? "mean" : "MU"], texture[is_flame ? "tex_dir" : "PC"], model);
-  if (albedo.mean.maxCoeff() > 2) {  // 0 to 255
-    albedo.mean /= 255;
-    albedo.modes /= 255;
-  }
   // Made with OpenCV, whose channels run from blue to red. Skin is redder than blue, whatever its tone.
   const bool is_bgr = albedo.mean.col(0).mean() < albedo.mean.col(2).mean();
   const bool has_specular = texture.has("specMU") && texture.has("specPC");
@@ -441,13 +430,10 @@ void addAlbedo(const PickleValue& texture, MorphableModel& model) {
     model.specular_mean = std::move(specular.mean);
     model.specular = std::move(specular.modes);
     model.albedo_mean = albedo.mean.cwiseMax(0.0F);
+    model.albedo = Basis::compact(std::move(albedo.modes));
   } else {
-    linearizeAlbedo(albedo.mean, albedo.modes);
-    model.albedo_mean = std::move(albedo.mean);
-    model.reader_notes.emplace_back(
-        "Its albedo is stored in display values; its modes are made linear at the mean.");
+    setDisplayColours(std::move(albedo.mean), std::move(albedo.modes), model);
   }
-  model.albedo = Basis::compact(std::move(albedo.modes));
 }
 
 void rethrowAsModelError(const std::string& name, const std::exception& error) {
@@ -473,44 +459,38 @@ MorphableModel flameModelFrom(const PickleValue& file) try {
   if (shape.size() != 2 || shape[0] == 0) mean.complain("is ", shapeText(shape), ", expected V x 3");
   const std::int64_t num_vertices = shape[0];
   model.mean = mean.matrix(num_vertices, {num_vertices, 3});
-  const LengthUnit unit = lengthUnit(model.mean, kMetres);
-  model.mean *= unit.millimetres;
-  model.reader_notes.push_back("Stored in " + std::string(unit.name) + ".");
+  const float unit_mm = millimetresPerUnit(model.mean, kMetres, model.reader_notes);
+  model.mean *= unit_mm;
   model.triangles = trianglesOf(file[file.has("f") ? "f" : "faces"], num_vertices);
 
   const PickleValue modes = file["shapedirs"];
   Eigen::MatrixXf all = modes.matrix(3 * num_vertices, {num_vertices, 3, kAny});
-  all *= unit.millimetres;
+  all *= unit_mm;
   const Eigen::Index num_modes = all.cols();
   const Eigen::Index num_identity = num_modes > 300 ? 300 : num_modes == 150 ? 100 : num_modes;
   if (num_modes != 400) {
     model.reader_notes.push_back(
-        "Has " + std::to_string(num_modes) + " modes where FLAME has 400; " +
+        "has " + std::to_string(num_modes) + " modes where FLAME has 400; " +
         (num_identity < num_modes
-             ? "the first " + std::to_string(num_identity) +
-                   " are read as identity, the others as expression."
-             : std::string("which of them are expressions is not known, all are read as identity.")));
+             ? "the first " + std::to_string(num_identity) + " are read as identity, the others as expression"
+             : std::string("which of them are expressions is not known, all are read as identity")));
   }
   model.expression = Basis::compact(all.rightCols(num_modes - num_identity));
   all.conservativeResize(Eigen::NoChange, num_identity);
   model.identity = Basis::compact(std::move(all));
-  for (int i = 0; i < model.numExpression(); ++i)
-    model.expression_names.push_back("expression" + std::to_string(i + 1));
+  model.expression_names = numberedNames("expression", model.numExpression());
 
   if (file.has("weights") && file.has("kintree_table") && file.has("J_regressor")) {
     model.skeleton = skeletonFrom(file, num_vertices);
     if (model.skeleton->pose_correctives.cols() > 0) {
-      model.skeleton->pose_correctives =
-          Eigen::MatrixXf(unit.millimetres * model.skeleton->pose_correctives.dense());
+      model.skeleton->pose_correctives = Eigen::MatrixXf(unit_mm * model.skeleton->pose_correctives.dense());
     }
     markEyes(model);
   } else {
     model.reader_notes.emplace_back(
-        "Has no joints (weights, kintree_table, J_regressor): its jaw and eyes cannot turn.");
+        "has no joints (weights, kintree_table, J_regressor): its jaw and eyes cannot turn");
   }
-  if (orientOutward(model.mean, model.triangles)) {
-    model.reader_notes.emplace_back("Its triangles were wound inwards and are reversed.");
-  }
+  orientTriangles(model);
   model.check();
   return model;
 } catch (const std::invalid_argument& error) {
@@ -536,7 +516,7 @@ MorphableModel readFlameModel(const fs::path& path) try {
     try {
       addAlbedo(*found.texture, model);
     } catch (const Error& error) {
-      model.reader_notes.push_back("Not used: " + std::string(error.what()));
+      model.reader_notes.push_back("not used: " + std::string(error.what()));
     }
   }
   model.check();

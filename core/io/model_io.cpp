@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/io/bfm_model.h"
 #include "core/io/eos_model.h"
+#include "core/io/faceverse_model.h"
 #include "core/io/file_kind.h"
 #include "core/io/files.h"
 #include "core/io/flame_model.h"
@@ -14,6 +15,8 @@
 #include "core/io/mesh_io.h"
 #include "core/io/model_families.h"
 #include "core/io/model_parts.h"
+#include "core/io/tddfa_model.h"
+#include "core/io/vertex_parts.h"
 
 namespace facet {
 namespace fs = std::filesystem;
@@ -33,9 +36,7 @@ MorphableModel meshModel(const fs::path& path) try {
   model.id = model.topology = model.name = path.stem().string();
   model.licence = "that of the file";
   model.source = path.string();
-  const LengthUnit unit = lengthUnit(mesh.vertices, kMillimetres);
-  model.reader_notes.push_back(std::string("Read as ") + unit.name + ", by its size.");
-  model.mean = unit.millimetres * mesh.vertices;
+  model.mean = millimetresPerUnit(mesh.vertices, kMillimetres, model.reader_notes) * mesh.vertices;
   model.triangles = mesh.triangles;
   model.uv = mesh.uv;
   model.uv_triangles = mesh.uv_triangles;
@@ -48,6 +49,8 @@ MorphableModel meshModel(const fs::path& path) try {
 MorphableModel pythonModel(const SharedBytes& bytes, const fs::path& path) {
   const PickleValue file = readPython(bytes, path.string());
   if (isFlameModel(file)) return readFlameModel(path);
+  if (isFaceVerseModel(file)) return readFaceVerseModel(path);
+  if (isTddfaModel(file)) return readTddfaModel(path);
   file.complain(
       "holds none of the models that facet knows (FLAME, FaceVerse, 3DDFA); `facet model list` names them");
 }
@@ -103,6 +106,7 @@ MorphableModel loadModel(const std::string& name_or_path) {
     if (isIctFolder(path)) return readIctModel(path);
     const fs::path packed = path / "ict_facekit_light.npz";
     if (fs::exists(packed)) return readIctModel(packed);
+    if (fs::exists(path / "u_shp.npy")) return readTddfaModel(path);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kInput) throw;
     fail(ErrorKind::kModel, error.what());  // a model that cannot be read, whatever the reader called it

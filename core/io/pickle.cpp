@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "core/io/file_kind.h"
+#include "core/io/files.h"
 #include "core/io/npz.h"
 #include "core/io/zip.h"
 
@@ -1470,6 +1471,33 @@ void PickleValue::expectShape(std::initializer_list<std::int64_t> expected) cons
 
 Eigen::MatrixXf PickleValue::matrix(std::int64_t rows, std::initializer_list<std::int64_t> expected) const {
   expectShape(expected);
+  return valuesAsRows(rows);
+}
+
+Points3 PickleValue::points() const {
+  if (count() == 0 || count() % 3 != 0)
+    complain("is ", shapeText(shape()), ", expected three values per vertex");
+  return valuesAsRows(count() / 3);
+}
+
+Eigen::MatrixXf PickleValue::modes(std::int64_t num_vertices) const {
+  const std::vector<std::int64_t> axes = shape();
+  const bool is_flat = axes.size() == 2 && axes[0] == 3 * num_vertices;
+  const bool is_deep = axes.size() == 3 && axes[0] == num_vertices && axes[1] == 3;
+  if (!is_flat && !is_deep) {
+    complain("is ", shapeText(axes), ", expected ", 3 * num_vertices, " x any or ", num_vertices,
+             " x 3 x any");
+  }
+  return valuesAsRows(3 * num_vertices);
+}
+
+std::int64_t PickleValue::count() const {
+  std::int64_t product = 1;
+  for (const std::int64_t length : shape()) product *= length;
+  return product;
+}
+
+Eigen::MatrixXf PickleValue::valuesAsRows(std::int64_t rows) const {
   Eigen::MatrixXf result;
   if (kind() == Kind::kList) {
     std::vector<float> values;
@@ -1650,7 +1678,7 @@ PickleValue readPython(const SharedBytes& bytes, const std::string& name) try {
 }
 
 PickleValue readPython(const fs::path& path) try {
-  return readPython(mapFile(path), path.string());
+  return readPython(mapBytes(path), path.string());
 } catch (const Error& error) {
   asModelError(error);
 }

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/io/array_view.h"
 #include "core/io/shared_bytes.h"
+#include "core/types.h"
 
 namespace facet {
 
@@ -47,11 +48,15 @@ class PickleValue {
 
   // Numbers: arrays, and lists of numbers as arrays of one axis.
   std::vector<std::int64_t> shape() const;  // of an array; of a list: its length
+  std::int64_t count() const;               // the product of the shape
   ArrayView array() const;                  // kArray only
   // The values in C order as rows x (the rest). The shape must be `expected`, where kAny stands for any
   // length; a leading axis of length 1 more or less is overlooked. Values must be finite.
   static constexpr std::int64_t kAny = -1;
   Eigen::MatrixXf matrix(std::int64_t rows, std::initializer_list<std::int64_t> expected) const;
+  // 3V values of any shape as V×3, and modes of V vertices as 3V×K (3V x K, or V x 3 x K, in the file).
+  Points3 points() const;
+  Eigen::MatrixXf modes(std::int64_t num_vertices) const;
   // Whole numbers in [0, limit), in C order, whatever the shape.
   std::vector<std::int32_t> indices(std::int64_t limit = std::numeric_limits<std::int32_t>::max()) const;
   std::vector<std::string> texts() const;  // a list of text, or an array of it
@@ -73,6 +78,7 @@ class PickleValue {
   friend struct PickleNode;
   friend class PickleReader;
   PickleValue(std::shared_ptr<const PickleDocument> document, Slot slot, std::string name);
+  Eigen::MatrixXf valuesAsRows(std::int64_t rows) const;
   void expectShape(std::initializer_list<std::int64_t> expected) const;
 
   std::shared_ptr<const PickleDocument> document_;

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -33,9 +32,5 @@ class SharedBytes {
   const std::uint8_t* data_ = nullptr;
   std::size_t size_ = 0;
 };
-
-// A file, mapped into memory: only the parts that are looked at are read. Error(kInput) for a missing file, a
-// folder, or one that cannot be read.
-SharedBytes mapFile(const std::filesystem::path& path);
 
 }  // namespace facet

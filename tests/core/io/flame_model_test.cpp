@@ -144,12 +144,12 @@ TEST_CASE("FLAME: 400 modes are 300 of identity and 100 of expression; other num
   const MorphableModel model = read(test::flamePickle(whole));
   checkAgainst(model, whole, 300);
   CHECK(model.num_blendshapes == 0);
-  CHECK(model.reader_notes == std::vector<std::string>{"Stored in metres."});
+  CHECK(model.reader_notes == std::vector<std::string>{"stored in metres, converted to millimetres"});
   const FlameArrays odd = test::makeFlameArrays(37);
   const MorphableModel few = read(test::flamePickle(odd));
   CHECK(few.numIdentity() == 37);
   CHECK(few.numExpression() == 0);
-  CHECK(holds(few.reader_notes.at(1), "Has 37 modes where FLAME has 400"));
+  CHECK(holds(few.reader_notes.at(1), "has 37 modes where FLAME has 400"));
 }
 
 TEST_CASE("FLAME: an npz, stored or compressed, gives the same model as the pickle") {
@@ -214,7 +214,7 @@ TEST_CASE("FLAME: what lies beside the model is recognized by its content and us
 
   const MorphableModel bare = readFlameModel(folder / "generic_model.pkl");
   CHECK(bare.landmarks68.size() == 0);
-  CHECK(holds(bare.reader_notes.back(), "Has no landmarks"));
+  CHECK(holds(bare.reader_notes.back(), "has no landmarks"));
   CHECK(bare.region.empty());
 
   // Eyelids, under names that say nothing: each lies on one side. A smoother field over the whole head is
@@ -313,7 +313,7 @@ TEST_CASE("FLAME: what lies beside the model is recognized by its content and us
   CHECK(model.region_names[model.region[70]] == "rest");
   std::string notes;
   for (const std::string& note : model.reader_notes) notes += note + "\n";
-  CHECK(holds(notes, "Read with it: embedding.pkl, masks.pkl, one.npy, two.npy."));
+  CHECK(holds(notes, "read with it: embedding.pkl, masks.pkl, one.npy, two.npy\n"));
   CHECK(holds(notes, "evil.pkl: the pickle asks for os.system"));
 
   // The same rows for the other direction of yaw: the geometry tells, and they change places.
