@@ -404,14 +404,15 @@ std::vector<std::uint8_t> carryTriangleLabels(const TopologyMap& model_on_templa
   return result;
 }
 
-Mesh carryUv(const Correspondence& correspondence, const Mesh& source, const Mesh& model) {
-  require(source.hasUv(), "carryUv: the template has no texture coordinates");
-  const TopologyMap& map = correspondence.model_on_template;
-  const Points3& laid = correspondence.registration.vertices;
+Mesh carryUv(const TopologyMap& target_on_source, const Mesh& source, const Mesh& target) {
+  require(source.hasUv(), "carryUv: the source has no texture coordinates");
+  require(target_on_source.size() == target.vertices.rows(), "carryUv: a map of ", target_on_source.size(),
+          " vertices for a target of ", target.vertices.rows());
+  const LandmarkEmbedding& map = target_on_source.points;
   constexpr double kMaxStretch =
       4;  // of a triangle in the texture over the chart's mean, before it spans a seam
 
-  // Charts of the template's layout and their scale, texture units per mm on the model.
+  // Charts of the template's layout and their scale, texture units per mm on the target.
   std::vector<int> own(static_cast<std::size_t>(source.uv.rows()));
   std::iota(own.begin(), own.end(), 0);
   const std::vector<int> chart_of_uv = connectedParts(source.uv_triangles, own);
@@ -431,13 +432,14 @@ Mesh carryUv(const Correspondence& correspondence, const Mesh& source, const Mes
     const Eigen::RowVector2f ab = source.uv.row(source.uv_triangles(f, 1)) - a;
     const Eigen::RowVector2f ac = source.uv.row(source.uv_triangles(f, 2)) - a;
     area_uv[chart] += std::abs(ab.x() * ac.y() - ab.y() * ac.x()) / 2;
-    const Eigen::Vector3f corner = laid.row(source.triangles(f, 0));
-    const Eigen::Vector3f to_b = laid.row(source.triangles(f, 1)).transpose() - corner;
-    area_mm2[chart] += to_b.cross(laid.row(source.triangles(f, 2)).transpose() - corner).norm() / 2;
+    const Eigen::Vector3f corner = source.vertices.row(source.triangles(f, 0));
+    const Eigen::Vector3f to_b = source.vertices.row(source.triangles(f, 1)).transpose() - corner;
+    area_mm2[chart] +=
+        to_b.cross(source.vertices.row(source.triangles(f, 2)).transpose() - corner).norm() / 2;
   }
 
   Mesh result;
-  result.uv_triangles.resize(model.triangles.rows(), 3);
+  result.uv_triangles.resize(target.triangles.rows(), 3);
   std::vector<Eigen::RowVector2f> uv;
   std::map<std::tuple<int, int, int, int>, int> known;  // vertex, chart, texture coordinates
   const auto indexOf = [&](int vertex, int chart, const Eigen::RowVector2f& at) {
@@ -448,19 +450,19 @@ Mesh carryUv(const Correspondence& correspondence, const Mesh& source, const Mes
     if (is_new) uv.push_back(at);
     return found->second;
   };
-  for (Eigen::Index f = 0; f < model.triangles.rows(); ++f) {
+  for (Eigen::Index f = 0; f < target.triangles.rows(); ++f) {
     std::array<int, 3> chart{};
     std::array<Eigen::RowVector2f, 3> at;
     for (int k = 0; k < 3; ++k) {
-      const int v = model.triangles(f, k);
-      chart[k] = chartOf(map.points.triangle[v]);
-      at[k] = uvAt(map.points.triangle[v], map.points.barycentric.row(v));
+      const int v = target.triangles(f, k);
+      chart[k] = chartOf(map.triangle[v]);
+      at[k] = uvAt(map.triangle[v], map.barycentric.row(v));
     }
     // The corner that the others go with: one of the two that agree best.
     const auto apart = [&](int i, int j) {
       if (chart[i] != chart[j]) return std::numeric_limits<double>::max();
       const double length_mm =
-          (model.vertices.row(model.triangles(f, i)) - model.vertices.row(model.triangles(f, j))).norm();
+          (target.vertices.row(target.triangles(f, i)) - target.vertices.row(target.triangles(f, j))).norm();
       const double scale = std::sqrt(area_uv[chart[i]] / std::max(area_mm2[chart[i]], 1e-9));
       return (at[i] - at[j]).norm() / (scale * length_mm + 1e-9);
     };
@@ -471,9 +473,9 @@ Mesh carryUv(const Correspondence& correspondence, const Mesh& source, const Mes
       if (k == reference || apart(k, reference) <= kMaxStretch) continue;
       // The nearest point of the reference's side of the seam.
       const double scale = std::sqrt(area_uv[chart[reference]] / std::max(area_mm2[chart[reference]], 1e-9));
-      const Eigen::Vector3d point = model.vertices.row(model.triangles(f, k)).transpose().cast<double>();
+      const Eigen::Vector3d point = target.vertices.row(target.triangles(f, k)).transpose().cast<double>();
       const double length_mm =
-          (point - model.vertices.row(model.triangles(f, reference)).transpose().cast<double>()).norm();
+          (point - target.vertices.row(target.triangles(f, reference)).transpose().cast<double>()).norm();
       const double reach = kMaxStretch * scale * length_mm;
       double best = std::numeric_limits<double>::max();
       chart[k] = chart[reference];
@@ -482,7 +484,7 @@ Mesh carryUv(const Correspondence& correspondence, const Mesh& source, const Mes
         if ((source.uv.row(source.uv_triangles(triangle, 0)) - at[reference]).norm() > reach) continue;
         std::array<Eigen::Vector3d, 3> corner;
         for (int j = 0; j < 3; ++j)
-          corner[j] = laid.row(source.triangles(triangle, j)).transpose().cast<double>();
+          corner[j] = source.vertices.row(source.triangles(triangle, j)).transpose().cast<double>();
         const Eigen::Vector3d foot = closestOnTriangle(point, corner[0], corner[1], corner[2]);
         const double distance = (foot - point).norm();
         if (distance >= best) continue;
@@ -491,7 +493,7 @@ Mesh carryUv(const Correspondence& correspondence, const Mesh& source, const Mes
       }
       at[k] = nearest;
     }
-    for (int k = 0; k < 3; ++k) result.uv_triangles(f, k) = indexOf(model.triangles(f, k), chart[k], at[k]);
+    for (int k = 0; k < 3; ++k) result.uv_triangles(f, k) = indexOf(target.triangles(f, k), chart[k], at[k]);
   }
   result.uv.resize(static_cast<Eigen::Index>(uv.size()), 2);
   for (std::size_t i = 0; i < uv.size(); ++i) result.uv.row(static_cast<Eigen::Index>(i)) = uv[i];

@@ -45,9 +45,10 @@ std::vector<std::uint8_t> carryTriangleLabels(const TopologyMap& model_on_templa
                                               const Triangles& model_triangles,
                                               const std::vector<std::uint8_t>& labels);
 
-// Texture coordinates of the template on the model's triangles. Charts are never mixed: a triangle that spans
-// a seam belongs to the chart most of it lies on, and its other corners go to the nearest points of that
-// side. Returns uv and uv_triangles; the other members stay empty.
-Mesh carryUv(const Correspondence& correspondence, const Mesh& source, const Mesh& model);
+// Texture coordinates of `source` on the triangles of `target`; the source's vertices are those laid onto the
+// target (Registration::vertices, or the model's mean when the template is the target). Charts are never
+// mixed: a triangle that spans a seam belongs to the chart that most of it lies on, and its other corners go
+// to the nearest points of that side. Returns uv and uv_triangles; the other members stay empty.
+Mesh carryUv(const TopologyMap& target_on_source, const Mesh& source, const Mesh& target);
 
 }  // namespace facet

@@ -1,0 +1,24 @@
+#include "render/texture_transfer.h"
+
+#include "core/check.h"
+#include "render/uv_maps.h"
+
+namespace facet {
+
+ImageF transferTexture(const ImageF& texture, const Mesh& in_source_layout, const Mesh& target, int size,
+                       int dilation_px) {
+  require(in_source_layout.uv_triangles.rows() == target.triangles.rows(),
+          "transferTexture: ", in_source_layout.uv_triangles.rows(),
+          " triangles in the texture's layout for ", target.triangles.rows(), " of the target");
+  const Fragments fragments = rasterizeUv(target, size);
+  const ImageF uv = interpolate(fragments, in_source_layout.uv_triangles, in_source_layout.uv);
+  ImageF result = sampleTexture(texture, uv, TextureFilter::kLinear, TextureBoundary::kClamp, &fragments);
+  Image8 coverage(size, size, 1);
+  for (int y = 0; y < size; ++y) {
+    for (int x = 0; x < size; ++x) *coverage.at(x, y) = fragments.triangle(x, y) >= 0 ? 255 : 0;
+  }
+  dilateSeams(result, coverage, dilation_px);
+  return result;
+}
+
+}  // namespace facet
