@@ -1,6 +1,7 @@
 #include "core/complete_model.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/check.h"
 #include "core/correspondence.h"
@@ -9,6 +10,8 @@
 
 namespace facet {
 namespace {
+
+constexpr float kMinDenseConfidence = 0.5F;
 
 bool hasNamedShapes(const MorphableModel& model, const MorphableModel& builtin) {
   if (model.blendshapes.cols() > 0) return true;
@@ -49,6 +52,15 @@ std::vector<std::string> completeModel(MorphableModel& model, const MorphableMod
   }
   if (needs_dense) {
     model.dense = carryEmbedding(correspondence, builtin, mesh, builtin.dense);
+    // A point that the model has no counterpart of, such as an ear's on a mask, would pull a fit to its edge.
+    for (int i = 0; i < model.dense.size(); ++i) {
+      const auto corners = builtin.triangles.row(builtin.dense.triangle[i]);
+      float confidence = 0;
+      for (int k = 0; k < 3; ++k) {
+        confidence += builtin.dense.barycentric(i, k) * correspondence.registration.confidence[corners[k]];
+      }
+      if (confidence < kMinDenseConfidence) model.dense.triangle[i] = -1;
+    }
     filled.emplace_back("dense");
   }
   if (needs_uv) {
@@ -70,7 +82,16 @@ std::vector<std::string> completeModel(MorphableModel& model, const MorphableMod
   }
   if (needs_albedo) {
     model.albedo_mean = map.points.points(builtin.albedo_mean, builtin.triangles);
-    filled.emplace_back("albedo_mean");
+    Eigen::MatrixXf modes(model.mean.size(), builtin.numAlbedo());
+    for (int k = 0; k < builtin.numAlbedo(); ++k) {
+      const Eigen::VectorXf mode = builtin.albedo.col(k);
+      const Points3 carried = map.points.points(
+          Eigen::Map<const Points3>(mode.data(), builtin.numVertices(), 3), builtin.triangles);
+      modes.col(k) = Eigen::Map<const Eigen::VectorXf>(carried.data(), carried.size());
+    }
+    model.albedo = Basis::compact(std::move(modes));
+    model.albedo_names = builtin.albedo_names;
+    filled.emplace_back("albedo");
   }
   if (model.symmetry.empty()) {
     // A mean that is not symmetric itself may be so where it lies on the template.
@@ -78,8 +99,15 @@ std::vector<std::string> completeModel(MorphableModel& model, const MorphableMod
     if (!model.symmetry.empty()) filled.emplace_back("symmetry");
   }
   if (needs_shapes) {
-    model.blendshapes = Basis::compact(transferShapes(builtin, correspondence, model));
-    model.blendshape_names = builtin.expression_names;
+    Basis shapes = Basis::compact(transferShapes(builtin, correspondence, model));
+    if (model.numExpression() == 0) {
+      model.expression = std::move(shapes);
+      model.expression_names = builtin.expression_names;
+      model.num_blendshapes = model.numExpression();
+    } else {
+      model.blendshapes = std::move(shapes);
+      model.blendshape_names = builtin.expression_names;
+    }
     filled.emplace_back("blendshapes");
   }
   model.check();

@@ -1,5 +1,7 @@
 #include "core/landmarks.h"
 
+#include <limits>
+
 #include "core/check.h"
 
 namespace facet {
@@ -9,6 +11,10 @@ Points3 LandmarkEmbedding::points(const Points3& vertices, const Triangles& tria
           " barycentric rows");
   Points3 result(size(), 3);
   for (int i = 0; i < size(); ++i) {
+    if (triangle[i] == -1) {
+      result.row(i).setConstant(std::numeric_limits<float>::quiet_NaN());
+      continue;
+    }
     require(triangle[i] >= 0 && triangle[i] < triangles.rows(), "LandmarkEmbedding: landmark ", i,
             " lies on triangle ", triangle[i], " of a mesh with ", triangles.rows(),
             "; was it made for another topology?");

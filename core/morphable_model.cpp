@@ -23,10 +23,14 @@ void checkBasis(const Basis& basis, int num_vertices, const char* what) {
           " rows but the mean has ", num_vertices, " vertices; was it built for another mesh?");
 }
 
-void checkEmbedding(const LandmarkEmbedding& embedding, Eigen::Index num_triangles, const char* what) {
+enum class Gaps { kNone, kAllowed };  // points that the mesh does not have
+
+void checkEmbedding(const LandmarkEmbedding& embedding, Eigen::Index num_triangles, const char* what,
+                    Gaps gaps = Gaps::kNone) {
   require(embedding.barycentric.rows() == embedding.size(), "MorphableModel: ", what, " has ",
           embedding.size(), " triangles but ", embedding.barycentric.rows(), " barycentric rows");
   for (int i = 0; i < embedding.size(); ++i) {
+    if (gaps == Gaps::kAllowed && embedding.triangle[i] == -1) continue;
     require(embedding.triangle[i] >= 0 && embedding.triangle[i] < num_triangles, "MorphableModel: ", what,
             " point ", i, " lies on triangle ", embedding.triangle[i], " of ", num_triangles);
     require(std::abs(embedding.barycentric.row(i).sum() - 1) < 1e-3F, "MorphableModel: ", what, " point ", i,
@@ -126,7 +130,7 @@ void MorphableModel::checkStructure() const {
   require(landmarks68.size() == 0 || landmarks68.size() == kNumIbugLandmarks,
           "MorphableModel: landmarks68 has ", landmarks68.size(), " points");
   checkEmbedding(landmarks68, triangles.rows(), "landmarks68");
-  checkEmbedding(dense, triangles.rows(), "dense");
+  checkEmbedding(dense, triangles.rows(), "dense", Gaps::kAllowed);
   require(contour_by_yaw.empty() || contour_by_yaw.size() == static_cast<std::size_t>(kNumContourRows),
           "MorphableModel: ", contour_by_yaw.size(), " contour rows, expected ", kNumContourRows);
   for (const LandmarkEmbedding& row : contour_by_yaw) {

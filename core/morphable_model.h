@@ -44,7 +44,8 @@ struct MorphableModel {
   std::vector<std::string> blendshape_names;  // N
 
   LandmarkEmbedding landmarks68;  // iBUG-68; empty if unknown
-  LandmarkEmbedding dense;        // the dense set that facet's landmark networks predict; empty if unknown
+  LandmarkEmbedding dense;  // the dense set that facet's landmark networks predict, with gaps where the mesh
+                            // has no such point (a mask has no ears); empty if unknown
   // FLAME's 17 jaw landmarks by head yaw in whole degrees: rows 0 to 39 for 0° to 39°, 40 to 78 for -1° to
   // -39° (positive: the face turns to its own left, +X, and the outline of its left cheek slides forward); or
   // empty.

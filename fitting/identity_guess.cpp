@@ -18,10 +18,12 @@ Eigen::VectorXd stacked(const Points3& points) {
   return Eigen::Map<const Eigen::VectorXf>(points.data(), points.size()).cast<double>();
 }
 
-// First `count` identity modes at the dense points, 3D×count; rows x0 y0 z0 x1 ...
+// First `count` identity modes at the dense points, 3D×count; rows x0 y0 z0 x1 ... Zero where there is no
+// point.
 Eigen::MatrixXd denseModes(const MorphableModel& model, Eigen::Index count) {
   Eigen::MatrixXd modes = Eigen::MatrixXd::Zero(3 * model.dense.size(), count);
   for (int i = 0; i < model.dense.size(); ++i) {
+    if (!model.dense.has(i)) continue;
     for (int k = 0; k < 3; ++k) {
       const std::int32_t vertex = model.triangles(model.dense.triangle[i], k);
       modes.middleRows<3>(3 * i) +=
@@ -71,6 +73,12 @@ IdentityEvidence identityEvidence(const IdentityGuess& guess, const MorphableMod
     const Points3 mean = builtin.dense.points(builtin.mean, builtin.triangles);
     Eigen::MatrixXd system(3 * mean.rows(), count + 7);
     system << denseModes(builtin, count), similarityDirections(mean);
+    Points3 offset_mm = model.dense.points(model.mean, model.triangles) - mean;
+    for (int i = 0; i < model.dense.size(); ++i) {
+      if (model.dense.has(i)) continue;
+      system.middleRows<3>(3 * i).setZero();
+      offset_mm.row(i).setZero();
+    }
     Eigen::MatrixXd normal_matrix = system.transpose() * system;
     normal_matrix.diagonal().head(count).array() += kPriorMm * kPriorMm * static_cast<double>(mean.rows());
     const Eigen::LDLT<Eigen::MatrixXd> solver(normal_matrix);
@@ -78,7 +86,7 @@ IdentityEvidence identityEvidence(const IdentityGuess& guess, const MorphableMod
       return solver.solve(system.transpose() * displacements).topRows(count);
     };
     evidence.matrix = builtinCoefficients(denseModes(model, model.numIdentity()));
-    offset = builtinCoefficients(stacked(model.dense.points(model.mean, model.triangles)) - stacked(mean));
+    offset = builtinCoefficients(stacked(offset_mm));
   }
 
   // Posterior N(c, s²) = prior N(0, 1) × likelihood N(c / (1 - s²), s² / (1 - s²)).

@@ -101,6 +101,7 @@ void addObservations(const MorphableModel& model, const std::optional<JawModel>&
                      const LandmarkEmbedding& embedding, const LandmarkSet& landmarks,
                      double default_sigma_px, std::vector<Observation>& observations) {
   for (int i = 0; i < landmarks.size(); ++i) {
+    if (!embedding.has(i)) continue;
     const double sigma_px = landmarks.sigma_px.size() > 0 ? landmarks.sigma_px[i] : default_sigma_px;
     observations.push_back({landmarkModel(model, jaw, embedding, i),
                             landmarks.positions_px.row(i).transpose().cast<double>(), sigma_px});

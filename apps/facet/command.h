@@ -5,7 +5,6 @@
 #include <string>
 
 #include "apps/facet/console.h"
-#include "core/morphable_model.h"
 
 namespace facet {
 
@@ -28,10 +27,5 @@ void addDoctor(CLI::App& app, Session& session);
 
 // An option that environment and config file can set too: --texture-size is FACET_TEXTURE_SIZE there.
 std::string environmentName(const std::string& option);
-
-// Loads "builtin", the name of an imported model, or a file; prints its licence with -v.
-MorphableModel loadNamedModel(const std::string& name, Session& session);
-// Folder of the user's imported models: $XDG_DATA_HOME/facet/models or ~/.local/share/facet/models.
-std::filesystem::path userModelFolder();
 
 }  // namespace facet

@@ -8,6 +8,7 @@
 
 #include "apps/facet/command.h"
 #include "apps/facet/json_text.h"
+#include "apps/facet/model_library.h"
 #include "core/error.h"
 #include "core/io/model_io.h"
 #include "core/parallel.h"

@@ -1,14 +1,16 @@
-// facet model list | info | import
-#include <cstdlib>
+// facet model list | info | check | import | transfer
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "apps/facet/command.h"
 #include "apps/facet/json_text.h"
+#include "apps/facet/model_library.h"
 #include "apps/facet/output_folder.h"
 #include "core/error.h"
+#include "core/io/model_families.h"
 #include "core/io/model_io.h"
+#include "core/model_report.h"
 
 namespace fs = std::filesystem;
 
@@ -16,6 +18,19 @@ namespace facet {
 namespace {
 
 using nlohmann::json;
+
+struct Arguments {
+  std::string model = "builtin", from = "builtin", to, name, output, map, texture, texture_output;
+  std::vector<std::string> source;  // [family] path
+  int texture_size_px = 2048;
+  bool bare = false, force = false;
+};
+
+std::string joined(const std::vector<std::string>& words, const char* between) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
+  return text;
+}
 
 json describe(const MorphableModel& model) {
   return {{"id", model.id},
@@ -28,11 +43,14 @@ json describe(const MorphableModel& model) {
           {"expression_modes", model.numExpression()},
           {"albedo_modes", model.numAlbedo()},
           {"expression_names", model.expression_names},
+          {"blendshape_names", model.blendshape_names},
+          {"joints", model.skeleton ? model.skeleton->names : std::vector<std::string>{}},
           {"has_uv", model.uv.rows() > 0},
           {"has_landmarks68", model.landmarks68.size() > 0},
           {"dense_landmarks", model.dense.size()},
           {"regions", model.region_names},
-          {"materials", model.material_names}};
+          {"materials", model.material_names},
+          {"notes", model.reader_notes}};
 }
 
 int listModels(Session& session) {
@@ -42,18 +60,34 @@ int listModels(Session& session) {
     if (entry.path().extension() != ".npz") continue;
     models.push_back({{"name", entry.path().stem().string()}, {"path", entry.path().string()}});
   }
+  json families = json::array();
+  for (const ModelFamily& family : modelFamilies()) {
+    families.push_back({{"name", family.name},
+                        {"title", family.title},
+                        {"files", family.files},
+                        {"licence", family.licence},
+                        {"page", family.page}});
+  }
   if (session.json) {
-    std::cout << jsonText(models);
+    std::cout << jsonText(json{{"models", models}, {"families", families}});
     return 0;
   }
+  Console& console = session.console;
+  console.say("models known by name:");
   for (const json& model : models) {
-    session.console.say(model["name"].get<std::string>() + "  " + model["path"].get<std::string>());
+    console.say("  " + model["name"].get<std::string>() + "  " + model["path"].get<std::string>());
+  }
+  console.say(
+      "models that are read from their original files (--model FILE, or once: facet model import FILE):");
+  for (const ModelFamily& family : modelFamilies()) {
+    console.say("  " + family.name + ": " + family.title + "; " + family.files);
+    console.say("      " + family.licence + "; " + family.page);
   }
   return 0;
 }
 
-int showModel(Session& session, const std::string& name) {
-  const MorphableModel model = loadNamedModel(name, session);
+int showModel(const Arguments& arguments, Session& session) {
+  const MorphableModel model = loadNamedModel(arguments.model, session);
   if (session.json) {
     std::cout << jsonText(describe(model));
     return 0;
@@ -66,87 +100,123 @@ int showModel(Session& session, const std::string& name) {
   console.say(count(model.numVertices(), "vertices, ") + count(model.triangles.rows(), "triangles, ") +
               count(model.numIdentity(), "identity modes, ") + count(model.numExpression(), "expressions, ") +
               count(model.numAlbedo(), "albedo modes"));
-  std::string names;
-  for (const std::string& expression : model.expression_names)
-    names += (names.empty() ? "" : " ") + expression;
-  if (!names.empty()) console.say("expressions: " + names);
+  if (model.skeleton) console.say("joints: " + joined(model.skeleton->names, " "));
+  if (!model.expression_names.empty()) console.say("expressions: " + joined(model.expression_names, " "));
+  if (!model.blendshape_names.empty()) console.say("named shapes: " + joined(model.blendshape_names, " "));
+  for (const std::string& note : model.reader_notes) console.say("note: " + note);
+  const std::vector<std::string> missing = missingParts(model);
+  if (!missing.empty()) console.say("not in it: " + joined(missing, ", ") + "; import takes them over");
   return 0;
 }
 
-int importModel(Session& session, const std::string& kind, const fs::path& source, fs::path output,
-                bool force) {
-  const MorphableModel model = kind == "ict" ? readIctModel(source) : readFacetModel(source);
-  if (output.empty()) output = userModelFolder() / (kind == "ict" ? fs::path("ict.npz") : source.filename());
-  prepareOutputFile(output, force);
+const char* verdictWord(ModelFinding::Verdict verdict) {
+  switch (verdict) {
+    case ModelFinding::Verdict::kGood:
+      return "good";
+    case ModelFinding::Verdict::kMissing:
+      return "missing";
+    case ModelFinding::Verdict::kDoubtful:
+      return "doubtful";
+    case ModelFinding::Verdict::kWrong:
+      break;
+  }
+  return "wrong";
+}
+
+// Exit code 4 when something is wrong: the model would not give a face.
+int checkModel(const Arguments& arguments, Session& session) {
+  const MorphableModel model = loadNamedModel(arguments.model, session);
+  bool is_wrong = false;
+  json findings = json::array();
+  for (const std::string& note : model.reader_notes) session.console.say("note: " + note);
+  for (const ModelFinding& finding : inspectModel(model)) {
+    is_wrong = is_wrong || finding.verdict == ModelFinding::Verdict::kWrong;
+    const std::string verdict = verdictWord(finding.verdict);
+    findings.push_back({{"verdict", verdict}, {"topic", finding.topic}, {"text", finding.text}});
+    const std::string line = verdict + ": " + finding.topic + ": " + finding.text;
+    if (finding.verdict >= ModelFinding::Verdict::kDoubtful) {
+      session.console.warn(line);
+    } else {
+      session.console.say(line);
+    }
+  }
+  if (session.json) std::cout << jsonText(json{{"model", describe(model)}, {"findings", findings}});
+  return is_wrong ? static_cast<int>(ErrorKind::kModel) : 0;
+}
+
+int importModel(const Arguments& arguments, Session& session) {
+  const bool has_family = arguments.source.size() == 2;
+  const std::string& path = arguments.source.back();
+  if (has_family && arguments.source.front() != "facet" && !findModelFamily(arguments.source.front())) {
+    fail(ErrorKind::kUsage, "facet model import ", arguments.source.front(),
+         ": no such family of models; facet model list names them, or leave it out");
+  }
+  MorphableModel model = loadNamedModel(path, session);
+  const bool is_of_builtin_shape = model.topology == "facet-head";
+  if (!arguments.bare && !is_of_builtin_shape && !missingParts(model).empty()) {
+    completeFromBuiltin(model, loadModel("builtin"), session);
+  }
+  const std::string default_name =
+      has_family && arguments.source.front() != "facet" ? arguments.source.front() : model.id;
+  const fs::path output =
+      arguments.output.empty()
+          ? userModelFolder() / ((arguments.name.empty() ? default_name : arguments.name) + ".npz")
+          : fs::path(arguments.output);
+  prepareOutputFile(output, arguments.force);
   writeFacetModel(output, model);
   const std::string name =
       output.parent_path() == userModelFolder() ? output.stem().string() : output.string();
   session.console.say("imported " + model.name + " to " + output.string() + "; use it with --model " + name);
-  session.console.say("its licence: " + model.licence);
   if (session.json) std::cout << jsonText(json{{"name", name}, {"path", output.string()}});
   return 0;
 }
 
 }  // namespace
 
-fs::path userModelFolder() {
-  const char* data_home = std::getenv("XDG_DATA_HOME");
-  if (data_home != nullptr && *data_home != '\0') return fs::path(data_home) / "facet/models";
-  const char* home = std::getenv("HOME");
-  return fs::path(home != nullptr ? home : ".") / ".local/share/facet/models";
-}
-
-MorphableModel loadNamedModel(const std::string& name, Session& session) {
-  std::string path = name;
-  const fs::path imported = userModelFolder() / (name + ".npz");
-  if (name != "builtin" && !fs::exists(name) && fs::exists(imported)) path = imported.string();
-  if (name == "ict" && path == name && !fs::exists(name)) {
-    fail(ErrorKind::kModel, "model ict has not been imported yet; get ICT-FaceKit (MIT licence) from ",
-         "https://github.com/ICT-VGL/ICT-FaceKit and run: facet model import ict PATH");
-  }
-  MorphableModel model = loadModel(path);
-  session.console.detail("model " + model.name + ": " + model.licence);
-  return model;
-}
-
 void addModel(CLI::App& app, Session& session) {
-  CLI::App* verb = app.add_subcommand("model", "List, describe and import face models");
+  CLI::App* verb = app.add_subcommand("model", "List, describe, check, import and connect face models");
   verb->require_subcommand(1);
   verb->fallthrough();
+  auto arguments = std::make_shared<Arguments>();
+  const auto runs = [&session, arguments](CLI::App* sub, int (*work)(const Arguments&, Session&)) {
+    sub->callback([&session, arguments, work] {
+      session.run = [&session, arguments, work] { return work(*arguments, session); };
+    });
+    sub->fallthrough();
+  };
 
-  CLI::App* list = verb->add_subcommand("list", "The models that --model knows by name");
+  CLI::App* list =
+      verb->add_subcommand("list", "Models known by name, and those that can be read; where to get them");
   list->callback([&session] { session.run = [&session] { return listModels(session); }; });
   list->fallthrough();
 
-  struct Arguments {
-    std::string name = "builtin", kind, source, output;
-    bool force = false;
-  };
-  auto arguments = std::make_shared<Arguments>();
-  CLI::App* info = verb->add_subcommand("info", "Size, licence and expressions of a model");
-  info->add_option("MODEL", arguments->name, "builtin, an imported model's name, or a file")
+  CLI::App* info = verb->add_subcommand("info", "Size, licence, expressions and joints of a model");
+  info->add_option("MODEL", arguments->model, "builtin, an imported model's name, or a file")
       ->capture_default_str();
-  info->callback([&session, arguments] {
-    session.run = [&session, arguments] { return showModel(session, arguments->name); };
-  });
-  info->fallthrough();
+  runs(info, showModel);
+
+  CLI::App* check =
+      verb->add_subcommand("check", "Unit, winding, scale, orthogonality and missing parts, in words");
+  check->add_option("MODEL", arguments->model, "builtin, an imported model's name, or a file")
+      ->capture_default_str();
+  runs(check, checkModel);
 
   CLI::App* import_verb = verb->add_subcommand("import", "Convert a model to facet's own file, once");
-  import_verb->add_option("KIND", arguments->kind, "ict: ICT-FaceKit; facet: a model file of facet")
+  import_verb
+      ->add_option("SOURCE", arguments->source,
+                   "[FAMILY] PATH: the file or folder as published; the family gives it its name")
       ->required()
-      ->check(CLI::IsMember({"ict", "facet"}));
-  import_verb->add_option("PATH", arguments->source, "folder or file as published")->required();
+      ->expected(1, 2);
+  import_verb->add_option("--name", arguments->name,
+                          "name to know it by; default: the family or the model's id");
   import_verb->add_option("-o,--output", arguments->output,
-                          "model file to write; default: among the models known by name");
+                          "model file to write; default: among those known by name");
+  import_verb->add_flag("--bare", arguments->bare, "Take over nothing from the built-in model");
   import_verb->add_flag("--force", arguments->force, "Overwrite the model file");
   import_verb->footer(
-      "Example:\n  facet model import ict ~/ICT-FaceKit && facet reconstruct me.jpg -o me --model ict");
-  import_verb->callback([&session, arguments] {
-    session.run = [&session, arguments] {
-      return importModel(session, arguments->kind, arguments->source, arguments->output, arguments->force);
-    };
-  });
-  import_verb->fallthrough();
+      "Examples:\n  facet model import ict ~/ICT-FaceKit && facet reconstruct me.jpg -o me --model ict\n"
+      "  facet model import ~/FLAME2020/generic_model.pkl --name flame");
+  runs(import_verb, importModel);
 }
 
 }  // namespace facet

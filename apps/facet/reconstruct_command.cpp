@@ -10,6 +10,7 @@
 #include "apps/facet/command.h"
 #include "apps/facet/interrupt.h"
 #include "apps/facet/json_text.h"
+#include "apps/facet/model_library.h"
 #include "apps/facet/output_folder.h"
 #include "apps/facet/photo_list.h"
 #include "apps/facet/reconstruct.h"
@@ -50,14 +51,16 @@ class Work {
  public:
   Work(const Arguments& arguments, Session& session)
       : arguments_(arguments), session_(session), model_(loadNamedModel(arguments.model, session)) {
-    if (model_.landmarks68.size() == 0) {
+    if (model_.numIdentity() == 0) {
       fail(ErrorKind::kModel, arguments.model,
-           ": the model has no iBUG-68 landmarks, so it cannot be fitted to a photo");
+           ": the model has no identity modes, so it cannot be fitted to a photo");
     }
-    if (arguments.landmarks.empty()) {
-      finder_.emplace();
-      if (arguments.model != "builtin") builtin_ = loadModel("builtin");
+    if (arguments.model != "builtin") builtin_ = loadModel("builtin");
+    if (builtin_ && !missingParts(model_).empty()) {
+      completeFromBuiltin(model_, *builtin_, session);
+      session.console.say("to do that only once: facet model import " + arguments.model);
     }
+    if (arguments.landmarks.empty()) finder_.emplace();
   }
 
   // Reconstructs the face, or all faces, of one photo into a folder; returns what --json prints of it.

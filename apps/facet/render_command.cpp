@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "apps/facet/command.h"
+#include "apps/facet/model_library.h"
 #include "apps/facet/output_folder.h"
 #include "core/error.h"
 #include "core/io/image_io.h"

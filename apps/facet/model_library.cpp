@@ -1,0 +1,82 @@
+#include "apps/facet/model_library.h"
+
+#include <chrono>
+#include <cstdlib>
+
+#include "core/complete_model.h"
+#include "core/error.h"
+#include "core/io/model_io.h"
+#include "fitting/model_landmarks.h"
+
+namespace fs = std::filesystem;
+
+namespace facet {
+namespace {
+
+// 68×3 mm on the mean, rows of NaN where unknown.
+Points3 landmarksOf(const MorphableModel& model, Session& session) {
+  if (model.landmarks68.size() > 0) return model.landmarks68.points(model.mean, model.triangles);
+  session.console.progress(model.name, "find landmarks", 0.1);
+  const auto found = findModelLandmarks(model, FaceDetector(), LandmarkRegressor());
+  if (!found) {
+    fail(ErrorKind::kModel, model.name,
+         ": its file names no landmarks, and no face was found on pictures of its ",
+         "mean; it must look along +Z with +Y up");
+  }
+  session.console.detail(model.name + ": landmarks found on pictures of its mean, " +
+                         std::to_string(found->spread_mm) + " mm apart between the pictures");
+  return found->ibug68;
+}
+
+}  // namespace
+
+fs::path userModelFolder() {
+  const char* data_home = std::getenv("XDG_DATA_HOME");
+  if (data_home != nullptr && *data_home != '\0') return fs::path(data_home) / "facet/models";
+  const char* home = std::getenv("HOME");
+  return fs::path(home != nullptr ? home : ".") / ".local/share/facet/models";
+}
+
+MorphableModel loadNamedModel(const std::string& name, Session& session) {
+  std::string path = name;
+  const fs::path imported = userModelFolder() / (name + ".npz");
+  if (name != "builtin" && !fs::exists(name) && fs::exists(imported)) path = imported.string();
+  MorphableModel model = loadModel(path);
+  const std::string licence = model.name + ", licence: " + model.licence;
+  if (name == "builtin") {
+    session.console.detail(licence);
+  } else {
+    session.console.say(licence + (model.source.empty() ? "" : "; from " + model.source));
+  }
+  return model;
+}
+
+std::vector<std::string> missingParts(const MorphableModel& model) {
+  std::vector<std::string> missing;
+  const auto note = [&missing](bool is_there, const char* part) {
+    if (!is_there) missing.emplace_back(part);
+  };
+  note(model.landmarks68.size() > 0, "landmarks");
+  note(model.dense.size() > 0, "dense landmarks");
+  note(model.uv.rows() > 0, "texture coordinates");
+  note(model.albedo_mean.rows() > 0, "skin colour");
+  // Eyelids alone, as FLAME can have them, are not a face's worth of named shapes.
+  note(model.blendshapes.cols() > 0 || model.num_blendshapes > 2, "named shapes");
+  return missing;
+}
+
+void completeFromBuiltin(MorphableModel& model, const MorphableModel& builtin, Session& session) {
+  const auto start = std::chrono::steady_clock::now();
+  std::string missing;
+  for (const std::string& part : missingParts(model)) missing += (missing.empty() ? "" : ", ") + part;
+  const Points3 landmarks = landmarksOf(model, session);
+  session.console.progress(model.name, "lay the built-in model onto it", 0.4);
+  completeModel(model, builtin, landmarks);
+  session.console.endProgress();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  char text[32];
+  std::snprintf(text, sizeof text, " (%.1f s)", seconds);
+  session.console.say(model.name + ": taken over from the built-in model: " + missing + text);
+}
+
+}  // namespace facet
