@@ -12,7 +12,7 @@ namespace facet {
 // Framework", VISAPP 2016) and Basel models converted by its scripts. Expressions are the model's own (PCA
 // modes in standard deviations, or blendshapes with weights in [0, 1]) or, if it has none, those of a file
 // of blendshapes (expression_blendshapes_….bin) beside it. 68 landmarks come from ibug_to_….txt and
-// …model_contours.json beside it. The edge topology file is not read: what it lists follows from the
+// …_model_contours.json beside it. The edge topology file is not read: what it lists follows from the
 // triangles.
 //
 // Errors: Error(kModel) naming the file, the part and the way out.

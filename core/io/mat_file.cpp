@@ -16,7 +16,7 @@ constexpr int kMaxDepth = 16;  // structs in structs; a model has one level
 
 // Data types of elements and classes of arrays, tables 1-1 and 1-3 of the format.
 enum : std::uint32_t { kMatrix = 14, kCompressed = 15 };
-enum : std::uint32_t { kStructClass = 2, kSparseClass = 5, kDoubleClass = 6, kUint64Class = 15 };
+enum : std::uint32_t { kStructClass = 2, kDoubleClass = 6, kUint64Class = 15, kOpaqueClass = 17 };
 
 std::optional<NumberType> numberType(std::uint32_t data_type, bool big_endian) {
   switch (data_type) {
@@ -154,6 +154,7 @@ class Walker {
     const auto word = loadNumber<std::uint32_t>(flags.data(), big_endian_);
     header.array_class = word & 0xFF;
     header.complex = (word & 0x800) != 0;
+    if (header.array_class == kOpaqueClass) return header;  // an object of MATLAB's own: without shape
     const std::vector<std::uint8_t> shape = readSmall(left, 4 * kMaxDepth);
     for (std::size_t i = 0; i + 4 <= shape.size(); i += 4) {
       header.shape.push_back(loadNumber<std::int32_t>(shape.data() + i, big_endian_));

@@ -22,17 +22,34 @@ std::string sizeText(const Eigen::MatrixXf& values) {
   return std::to_string(values.rows()) + " x " + std::to_string(values.cols());
 }
 
-// The first file in the model's folder whose name starts and ends so, in alphabetical order.
+// Length of the longest text that is in both.
+std::size_t longestCommonPart(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> length(b.size() + 1, 0);  // of the common part that ends before each place in b
+  std::size_t longest = 0;
+  for (const char c : a) {
+    for (std::size_t j = b.size(); j-- > 0;) {
+      length[j + 1] = c == b[j] ? length[j] + 1 : 0;
+      longest = std::max(longest, length[j + 1]);
+    }
+  }
+  return longest;
+}
+
+// A file in the model's folder whose name starts and ends so. eos has those of several models in one folder:
+// the one whose middle has the largest share in common with the model's name is the model's.
 std::optional<fs::path> findBeside(const fs::path& model, const std::string& start, const std::string& end) {
   std::error_code error;
-  std::optional<fs::path> found;
+  std::vector<std::pair<double, fs::path>> found;
   const fs::path folder = model.has_parent_path() ? model.parent_path() : fs::path(".");
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(start) && name.ends_with(end) && (!found || entry.path() < *found))
-      found = entry.path();
+    if (!name.starts_with(start) || !name.ends_with(end) || name.size() < start.size() + end.size()) continue;
+    const std::string middle = name.substr(start.size(), name.size() - start.size() - end.size());
+    const auto common = static_cast<double>(longestCommonPart(middle, model.stem().string()));
+    found.emplace_back(-common / static_cast<double>(std::max<std::size_t>(middle.size(), 1)), entry.path());
   }
-  return found;
+  if (found.empty()) return std::nullopt;
+  return std::min_element(found.begin(), found.end())->second;
 }
 
 std::string trimmed(const std::string& text) {
@@ -204,7 +221,7 @@ LandmarkEmbedding eosLandmarks(const fs::path& model_path, const MorphableModel&
   }
 
   constexpr std::int32_t kChin = 9;
-  if (const auto contour_path = findBeside(model_path, "", "model_contours.json");
+  if (const auto contour_path = findBeside(model_path, "", "_model_contours.json");
       contour_path && vertex_of.count(kChin)) {
     const Json contours = Json::parse(readText(*contour_path), nullptr, /*allow_exceptions=*/false);
     const auto outlineOf = [&](const char* side) {
@@ -241,7 +258,7 @@ LandmarkEmbedding eosLandmarks(const fs::path& model_path, const MorphableModel&
     if (vertex_of.count(ibug) == 0) {
       notes.push_back(
           mapping_name + " has no landmark " + std::to_string(ibug) +
-          " and there is no …model_contours.json to make up for it; the model has no 68 landmarks");
+          " and there is no …_model_contours.json to make up for it; the model has no 68 landmarks");
       return {};
     }
     vertices.push_back(vertex_of[ibug]);

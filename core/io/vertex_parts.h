@@ -42,7 +42,7 @@ void setDisplayColours(Points3 mean, Eigen::MatrixXf modes, MorphableModel& mode
 std::vector<std::string> numberedNames(const std::string& stem, Eigen::Index count);
 
 // iBUG-68 landmarks from eos's mapping file ("[landmark_mappings]", lines "9 = 33") beside the model, and the
-// jaw line from its contour file (…model_contours.json): the eight points of each side at equal distances
+// jaw line from its contour file (…_model_contours.json): the eight points of each side at equal distances
 // along the outline towards the chin. Empty, with a note, when they do not suffice.
 LandmarkEmbedding eosLandmarks(const std::filesystem::path& model_path, const MorphableModel& model,
                                const std::vector<std::pair<std::string, std::int32_t>>& definitions,

@@ -172,7 +172,7 @@ TEST_CASE("eos: all four versions, with both kinds of expressions, are read back
 TEST_CASE("eos: blendshapes, landmarks and jaw line come from the files beside the model") {
   const MorphableModel source = makeSyntheticModel(2);
   const test::TemporaryFolder folder("eos");
-  const fs::path path = folder / "model.bin";
+  const fs::path path = folder / "head_shape_610.bin";
   save(path, eosFile(source, 3, Expressions::kNone, false));
   CerealWriter shapes;
   shapes.blendshapes(source);
@@ -197,6 +197,8 @@ TEST_CASE("eos: blendshapes, landmarks and jaw line come from the files beside t
   }
   mapping << "[contour_landmarks]\nright = [ 1, 2 ]\n";
   writeText(folder / "ibug_to_head.txt", mapping.str());
+  writeText(folder / "ibug_to_bfm.txt", "9 = 50000\n");  // of another model in the same folder
+  writeText(folder / "bfm_model_contours.json", "{}");
   CHECK(readEosModel(path).landmarks68.size() == 0);
 
   // Outlines of vertices that lie evenly on straight lines to the chin would be found again; here it is
