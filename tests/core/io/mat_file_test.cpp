@@ -52,7 +52,7 @@ TEST_CASE("MATLAB file: every way of storing numbers gives the same matrix") {
       CHECK(variables[2].shape == std::vector<std::int64_t>{7, 5});
       const auto found = readMat(writer.bytes(), {"a", "b", "c", "d", "e", "f", "g", "h", "absent"});
       CHECK(found.size() == 8);
-      for (const auto& [name, matrix] : found) CHECK_MESSAGE(matrix == values, name);
+      for (const auto& entry : found) CHECK_MESSAGE(entry.second == values, entry.first);
     }
   }
 }
