@@ -210,6 +210,7 @@ std::string ArrayView::layOut(bool fortran_order) {
     bytes = bytes.part(0, expected);
   }
   strides.assign(shape.size(), 1);
+  if (expected == 0) return {};  // no items; the other lengths may be any
   for (std::size_t i = 1; i < shape.size(); ++i) {
     if (fortran_order) {
       strides[i] = strides[i - 1] * shape[i - 1];
@@ -232,11 +233,15 @@ std::vector<float> ArrayView::asFloat() const { return valuesOf<float>(*this); }
 std::vector<double> ArrayView::asDouble() const { return valuesOf<double>(*this); }
 std::vector<std::int32_t> ArrayView::asInt32() const { return valuesOf<std::int32_t>(*this); }
 
-void ArrayView::copyTo(std::int64_t begin, std::int64_t end, float* values) const {
+template <typename T>
+void ArrayView::copyTo(std::int64_t begin, std::int64_t end, T* values) const {
   require(begin >= 0 && begin <= end && end <= count(), "an array of ", shapeText(shape), " has no values ",
           begin, " to ", end);
   convertTo(*this, begin, end, values);
 }
+
+template void ArrayView::copyTo(std::int64_t, std::int64_t, float*) const;
+template void ArrayView::copyTo(std::int64_t, std::int64_t, double*) const;
 
 std::vector<std::string> ArrayView::asStrings() const {
   require(isText(), "items of type ", dtype, " are not text");

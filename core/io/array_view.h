@@ -32,8 +32,9 @@ struct ArrayView {
   std::vector<std::int32_t> asInt32() const;
   std::vector<std::string> asStrings() const;  // UTF-8; "S" items are taken as they are
 
-  // Values [begin, end) in C order.
-  void copyTo(std::int64_t begin, std::int64_t end, float* values) const;
+  // Values [begin, end) in C order, as float or double.
+  template <typename T>
+  void copyTo(std::int64_t begin, std::int64_t end, T* values) const;
 
   // The array in C order as a matrix of that many rows; rows must divide count(). No copy in between.
   Eigen::MatrixXf asMatrix(std::int64_t rows) const;

@@ -43,12 +43,7 @@ std::optional<Anchors> anchorsOf(const PickleValue& file, const std::vector<std:
 float scaleOf(const Points3& mean, const Anchors& anchors, std::vector<std::string>& notes) {
   const float distance = (mean.row(anchors.right_eye) - mean.row(anchors.left_eye)).norm();
   require(distance > 0, "the outer corners of the eyes coincide in its mean shape");
-  struct Unit {
-    const char* name;
-    float millimetres;
-  };
-  for (const Unit& unit : {Unit{"metres", 1000}, Unit{"decimetres", 100}, Unit{"centimetres", 10},
-                           Unit{"millimetres", 1}, Unit{"micrometres", 0.001F}}) {
+  for (const LengthUnit& unit : {kMetres, kDecimetres, kCentimetres, kMillimetres, kMicrometres}) {
     const float distance_mm = distance * unit.millimetres;
     if (distance_mm < kLeastEyeCorners_mm || distance_mm > kMostEyeCorners_mm) continue;
     notes.push_back(std::string("taken to be in ") + unit.name +

@@ -49,7 +49,7 @@ MorphableModel meshModel(const fs::path& path) try {
 MorphableModel pythonModel(const SharedBytes& bytes, const fs::path& path) {
   const PickleValue file = readPython(bytes, path.string());
   if (isFlameModel(file)) return readFlameModel(path);
-  if (isFaceVerseModel(file)) return readFaceVerseModel(path);
+  if (isFaceVerseModel(file)) return faceVerseModelFrom(file);
   if (isTddfaModel(file)) return readTddfaModel(path);
   file.complain(
       "holds none of the models that facet knows (FLAME, FaceVerse, 3DDFA); `facet model list` names them");

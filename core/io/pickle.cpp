@@ -1,6 +1,7 @@
 #include "core/io/pickle.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -1149,17 +1150,18 @@ PickleReader::Slot PickleReader::tensor(const std::vector<Slot>& arguments) {
   result->state = storage;
   if (view.strides.size() != view.shape.size() || result->offset < 0 || result->offset > stored) malformed();
   // Items, and the reach of the strides, must lie in the storage; a tensor that repeats its items is refused.
-  std::int64_t count = 1, reach = 0;
-  for (std::size_t d = 0; d < view.shape.size(); ++d) {
-    const std::int64_t length = view.shape[d], stride = view.strides[d];
-    if (length < 0 || stride < 0 || stride > stored || (length > 0 && count > stored / length)) {
-      bad("holds a torch tensor that is larger than its data");
-    }
+  const auto tooLarge = [this] { bad("holds a torch tensor that is larger than its data"); };
+  std::int64_t count = 1, reach = result->offset;
+  for (const std::int64_t length : view.shape) {
+    if (length < 0 || (length > 0 && count > stored / length)) tooLarge();
     count *= length;
-    if (length > 1) reach += (length - 1) * stride;
-    if (reach > stored) bad("holds a torch tensor that is larger than its data");
   }
-  if (count > 0 && result->offset + reach >= stored) bad("holds a torch tensor that is larger than its data");
+  for (std::size_t d = 0; count > 0 && d < view.shape.size(); ++d) {
+    const std::int64_t steps = view.shape[d] - 1, stride = view.strides[d];
+    if (stride < 0 || (stride > 0 && steps > (stored - reach) / stride)) tooLarge();
+    reach += steps * stride;
+  }
+  if (count > 0 && reach >= stored) tooLarge();
   tensors_.push_back(result);
   if (!storage->array->bytes.data() && stored > 0) return slotOf(result);  // the bytes come later
   const std::size_t item = itemSize(view.dtype);
@@ -1518,23 +1520,29 @@ Eigen::MatrixXf PickleValue::valuesAsRows(std::int64_t rows) const {
 }
 
 std::vector<std::int32_t> PickleValue::indices(std::int64_t limit) const {
-  std::vector<double> values;
-  if (kind() == Kind::kList) {
-    for (std::size_t i = 0; i < size(); ++i) values.push_back((*this)[i].number());
-  } else if (kind() == Kind::kArray) {
-    const ArrayView& view = *slot_.node->array;
-    if (!view.isNumeric()) complain("holds items of type ", printable(view.dtype), ", expected numbers");
-    values = view.asDouble();
-  } else {
-    values.push_back(number());
-  }
   std::vector<std::int32_t> result;
-  result.reserve(values.size());
-  for (const double value : values) {
+  const auto add = [&](double value) {
+    // Written so that NaN fails.
     if (!(value >= 0 && value < static_cast<double>(limit)) || value != std::floor(value)) {
       complain("holds ", value, ", expected whole numbers from 0 to ", limit - 1);
     }
     result.push_back(static_cast<std::int32_t>(value));
+  };
+  if (kind() == Kind::kList) {
+    for (std::size_t i = 0; i < size(); ++i) add((*this)[i].number());
+  } else if (kind() == Kind::kArray) {
+    const ArrayView& view = *slot_.node->array;
+    if (!view.isNumeric()) complain("holds items of type ", printable(view.dtype), ", expected numbers");
+    result.reserve(static_cast<std::size_t>(view.count()));
+    std::array<double, 1024> some;
+    const auto chunk = static_cast<std::int64_t>(some.size());
+    for (std::int64_t begin = 0; begin < view.count(); begin += chunk) {
+      const std::int64_t end = std::min(begin + chunk, view.count());
+      view.copyTo(begin, end, some.data());
+      std::for_each(some.begin(), some.begin() + (end - begin), add);
+    }
+  } else {
+    add(number());
   }
   return result;
 }

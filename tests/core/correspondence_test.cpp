@@ -178,7 +178,8 @@ TEST_CASE("topology maps: are read back equal, and a map of another mesh is refu
   map.points.triangle = {0, 7, 3};
   map.points.barycentric.resize(3, 3);
   map.points.barycentric << 1, 0, 0, 0.25F, 0.5F, 0.25F, 0, 0, 1;
-  map.confidence = Eigen::Vector3f(1, 0, 0.5F);
+  map.confidence.resize(3);
+  map.confidence << 1, 0, 0.5F;
   writeTopologyMap(folder / "map.npz", map);
   const TopologyMap read = readTopologyMap(folder / "map.npz", 8);
   CHECK(read.points.triangle == map.points.triangle);

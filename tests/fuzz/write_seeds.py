@@ -1,14 +1,17 @@
-"""Writes small valid files of the formats of fuzz_mat, fuzz_hdf5 and fuzz_eos: the seeds of their corpora.
+"""Writes small valid files of the formats of all fuzz targets: the seeds of their corpora.
 
-usage: write_seeds.py DIR      needs numpy, scipy and h5py; makes DIR/mat, DIR/hdf5 and DIR/eos
+usage: write_seeds.py DIR      needs numpy, scipy and h5py (torch is optional); makes DIR/mat, DIR/hdf5 and so on
 """
 import os
+import pickle
 import struct
+import subprocess
 import sys
 
 import h5py
 import numpy as np
 import scipy.io
+import scipy.sparse
 
 random = np.random.default_rng(0)
 # A head of eight vertices, 200 mm high; 68 landmarks share them.
@@ -80,7 +83,62 @@ def write_eos(folder):
                 f.write(content)
 
 
-for name, write in [('mat', write_mat), ('hdf5', write_hdf5), ('eos', write_eos)]:
+def write_pickle(folder):
+    tests = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'core', 'io')
+    subprocess.run([sys.executable, os.path.join(tests, 'write_pickles.py'), folder], check=True)
+
+
+def write_npy(folder):
+    arrays = dict(a=basis, b=triangles.astype('>i8'), c=np.asfortranarray(basis.astype('>f2')),
+                  d=np.array(['jawOpen', 'x']), e=np.float64(2))
+    for name, array in arrays.items():
+        np.save(f'{folder}/{name}.npy', array)
+    np.savez(f'{folder}/stored.npz', **arrays)
+    np.savez_compressed(f'{folder}/deflated.npz', **arrays)
+
+
+class Ch:
+    """Pickled under the name of chumpy's class, as the original FLAME files have it."""
+
+    def __init__(self, x):
+        self.x = x
+        self._dirty_vars = set()
+
+
+Ch.__module__, Ch.__qualname__ = 'chumpy.ch', 'Ch'
+sys.modules['chumpy'] = sys.modules['chumpy.ch'] = sys.modules[__name__]
+
+
+def write_flame(folder):
+    weights = np.full((8, 5), 0.2)
+    arrays = dict(v_template=cube / 1000.0, f=triangles.astype('u4'), shapedirs=random.random((8, 3, 150)) / 1000,
+                  posedirs=random.random((8, 3, 36)) / 1000, J_regressor=scipy.sparse.csc_matrix(np.full((5, 8), 0.125)),
+                  kintree_table=np.array([[4294967295, 0, 1, 1, 1], [0, 1, 2, 3, 4]]), weights=weights,
+                  bs_type='lrotmin')
+    wrapped = {key: Ch(value) if key in ('v_template', 'shapedirs', 'weights') else value for key, value in arrays.items()}
+    for protocol in (0, 2, 4, 5):
+        with open(f'{folder}/{protocol}.pkl', 'wb') as f:
+            pickle.dump(wrapped, f, protocol)
+    dense = {**arrays, 'J_regressor': arrays['J_regressor'].toarray()}
+    np.savez(f'{folder}/stored.npz', **dense)
+    np.savez_compressed(f'{folder}/deflated.npz', **dense)
+
+
+def write_faceverse_tddfa(folder):
+    faceverse = dict(meanshape=cube / 100, idBase=basis, exBase=basis, tri=triangles, keypoints=np.arange(68) % 8,
+                     meantex=np.full((1, 24), 100.0), texBase=basis, skinmask=np.ones(8), exp_name_list=['a', 'b', 'c'])
+    third = dict(faceverse, exp_name_list=['a'], mediapipe_keypoints=np.arange(478) % 8, ver_inds=[4, 6, 8])
+    version3 = dict(u=mean / 100, id=basis, exp=basis, tri=triangles, u_alb=np.full((24, 1), 100.0), alb=basis,
+                    uv_coords=random.random((8, 3)), ldm68=np.arange(68) % 8, annotation=[np.arange(i + 1) for i in range(8)])
+    version2 = dict(u=mean * 1000, w_shp=basis * 1000, w_exp=basis * 1000, keypoints=np.arange(204) % 24)
+    for name, model in [('faceverse', faceverse), ('third', third), ('version3', version3), ('version2', version2)]:
+        np.save(f'{folder}/{name}.npy', model)
+        with open(f'{folder}/{name}.pkl', 'wb') as f:
+            pickle.dump(model, f, 2)
+
+
+for name, write in [('mat', write_mat), ('hdf5', write_hdf5), ('eos', write_eos), ('pickle', write_pickle),
+                    ('npy', write_npy), ('flame', write_flame), ('faceverse_tddfa', write_faceverse_tddfa)]:
     folder = os.path.join(sys.argv[1], name)
     os.makedirs(folder, exist_ok=True)
     write(folder)
