@@ -7,10 +7,14 @@
 #include "apps/facet/json_text.h"
 #include "apps/facet/model_library.h"
 #include "apps/facet/output_folder.h"
+#include "core/correspondence.h"
 #include "core/error.h"
+#include "core/io/image_io.h"
 #include "core/io/model_families.h"
 #include "core/io/model_io.h"
+#include "core/io/topology_map_io.h"
 #include "core/model_report.h"
+#include "render/texture_transfer.h"
 
 namespace fs = std::filesystem;
 
@@ -154,7 +158,7 @@ int importModel(const Arguments& arguments, Session& session) {
   MorphableModel model = loadNamedModel(path, session);
   const bool is_of_builtin_shape = model.topology == "facet-head";
   if (!arguments.bare && !is_of_builtin_shape && !missingParts(model).empty()) {
-    completeFromBuiltin(model, loadModel("builtin"), session);
+    completeFrom(loadModel("builtin"), model, session);
   }
   const std::string default_name =
       has_family && arguments.source.front() != "facet" ? arguments.source.front() : model.id;
@@ -168,6 +172,53 @@ int importModel(const Arguments& arguments, Session& session) {
       output.parent_path() == userModelFolder() ? output.stem().string() : output.string();
   session.console.say("imported " + model.name + " to " + output.string() + "; use it with --model " + name);
   if (session.json) std::cout << jsonText(json{{"name", name}, {"path", output.string()}});
+  return 0;
+}
+
+// What TO lacks and FROM has, in a model file; the map between the two; a texture in TO's layout.
+int transferModel(const Arguments& arguments, Session& session) {
+  if (arguments.output.empty() && arguments.map.empty() && arguments.texture.empty()) {
+    fail(ErrorKind::kUsage, "facet model transfer: give -o MODEL.npz, --map MAP.npz or --texture IN.png");
+  }
+  if (arguments.texture.empty() != arguments.texture_output.empty()) {
+    fail(ErrorKind::kUsage, "--texture and --texture-output belong together");
+  }
+  for (const std::string& file : {arguments.output, arguments.map, arguments.texture_output}) {
+    if (!file.empty()) prepareOutputFile(file, arguments.force);
+  }
+  const MorphableModel from = loadNamedModel(arguments.from, session);
+  MorphableModel to = loadNamedModel(arguments.to, session);
+  if (from.landmarks68.size() == 0) {
+    fail(ErrorKind::kModel, arguments.from,
+         ": has no 68 landmarks to lay it onto another model by; import it first");
+  }
+  if (!arguments.map.empty() || !arguments.texture.empty()) {
+    const Correspondence correspondence = correspond(from, to, landmarksOnMean(to, session));
+    if (!arguments.map.empty()) {
+      writeTopologyMap(arguments.map, correspondence.model_on_template);
+      session.console.say("wrote " + arguments.map + ": for each vertex of " + to.name + " its place on " +
+                          from.name);
+    }
+    if (!arguments.texture.empty()) {
+      if (from.uv.rows() == 0 || to.uv.rows() == 0) {
+        fail(ErrorKind::kModel, (from.uv.rows() == 0 ? arguments.from : arguments.to),
+             ": has no texture coordinates, so a texture cannot be carried; import it first");
+      }
+      const ImageF texture = linearFromSrgb(readPhoto(arguments.texture));
+      const Mesh target = to.mesh(to.mean);
+      const Mesh laid = from.mesh(correspondence.registration.vertices);
+      const Mesh in_source_layout = carryUv(correspondence.model_on_template, laid, target);
+      const ImageF carried = transferTexture(texture, in_source_layout, target, arguments.texture_size_px);
+      writePng(arguments.texture_output, srgbFromLinear(carried));
+      session.console.say("wrote " + arguments.texture_output + ": " + arguments.texture +
+                          " in the layout of " + to.name);
+    }
+  }
+  if (!arguments.output.empty()) {
+    completeFrom(from, to, session);
+    writeFacetModel(arguments.output, to);
+    session.console.say("wrote " + arguments.output);
+  }
   return 0;
 }
 
@@ -217,6 +268,27 @@ void addModel(CLI::App& app, Session& session) {
       "Examples:\n  facet model import ict ~/ICT-FaceKit && facet reconstruct me.jpg -o me --model ict\n"
       "  facet model import ~/FLAME2020/generic_model.pkl --name flame");
   runs(import_verb, importModel);
+
+  CLI::App* transfer =
+      verb->add_subcommand("transfer", "Lay one model onto another and carry over what that lacks");
+  transfer->add_option("FROM", arguments->from, "model with landmarks, shapes, texture coordinates")
+      ->required();
+  transfer->add_option("TO", arguments->to, "model, or an .obj of a head")->required();
+  transfer->add_option("-o,--output", arguments->output,
+                       "TO with everything of FROM that it lacks, as a model file");
+  transfer->add_option("--map", arguments->map,
+                       "npz: for each vertex of TO a triangle of FROM, barycentric weights, confidence");
+  transfer->add_option("--texture", arguments->texture, "picture in FROM's layout to carry to TO's own");
+  transfer->add_option("--texture-output", arguments->texture_output, "PNG in TO's layout");
+  transfer->add_option("--texture-size", arguments->texture_size_px, "its side, pixels")
+      ->check(CLI::Range(16, 16384))
+      ->capture_default_str();
+  transfer->add_flag("--force", arguments->force, "Overwrite what is written");
+  transfer->footer(
+      "Examples:\n  facet model transfer builtin my_head.obj -o my_head.npz   # ARKit shapes for a head of "
+      "your own\n"
+      "  facet model transfer builtin flame --texture portrait/maps/texture.png --texture-output flame.png");
+  runs(transfer, transferModel);
 }
 
 }  // namespace facet

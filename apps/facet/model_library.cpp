@@ -1,6 +1,7 @@
 #include "apps/facet/model_library.h"
 
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 
 #include "core/complete_model.h"
@@ -11,25 +12,6 @@
 namespace fs = std::filesystem;
 
 namespace facet {
-namespace {
-
-// 68×3 mm on the mean, rows of NaN where unknown.
-Points3 landmarksOf(const MorphableModel& model, Session& session) {
-  if (model.landmarks68.size() > 0) return model.landmarks68.points(model.mean, model.triangles);
-  session.console.progress(model.name, "find landmarks", 0.1);
-  const auto found = findModelLandmarks(model, FaceDetector(), LandmarkRegressor());
-  if (!found) {
-    fail(ErrorKind::kModel, model.name,
-         ": its file names no landmarks, and no face was found on pictures of its ",
-         "mean; it must look along +Z with +Y up");
-  }
-  session.console.detail(model.name + ": landmarks found on pictures of its mean, " +
-                         std::to_string(found->spread_mm) + " mm apart between the pictures");
-  return found->ibug68;
-}
-
-}  // namespace
-
 fs::path userModelFolder() {
   const char* data_home = std::getenv("XDG_DATA_HOME");
   if (data_home != nullptr && *data_home != '\0') return fs::path(data_home) / "facet/models";
@@ -65,18 +47,34 @@ std::vector<std::string> missingParts(const MorphableModel& model) {
   return missing;
 }
 
-void completeFromBuiltin(MorphableModel& model, const MorphableModel& builtin, Session& session) {
+Points3 landmarksOnMean(const MorphableModel& model, Session& session) {
+  if (model.landmarks68.size() > 0) return model.landmarks68.points(model.mean, model.triangles);
+  session.console.progress(model.name, "find landmarks", 0.1);
+  const auto found = findModelLandmarks(model, FaceDetector(), LandmarkRegressor());
+  if (!found) {
+    fail(ErrorKind::kModel, model.name,
+         ": its file names no landmarks, and no face was found on pictures of its ",
+         "mean; it must look along +Z with +Y up");
+  }
+  char spread[32];
+  std::snprintf(spread, sizeof spread, "%.1f mm", found->spread_mm);
+  session.console.detail(model.name + ": landmarks found on pictures of its mean, which agree to " + spread);
+  return found->ibug68;
+}
+
+void completeFrom(const MorphableModel& source, MorphableModel& model, Session& session) {
   const auto start = std::chrono::steady_clock::now();
-  std::string missing;
-  for (const std::string& part : missingParts(model)) missing += (missing.empty() ? "" : ", ") + part;
-  const Points3 landmarks = landmarksOf(model, session);
-  session.console.progress(model.name, "lay the built-in model onto it", 0.4);
-  completeModel(model, builtin, landmarks);
+  const Points3 landmarks = landmarksOnMean(model, session);
+  session.console.progress(model.name, "lay " + source.name + " onto it", 0.4);
+  std::string filled;
+  for (const std::string& part : completeModel(model, source, landmarks))
+    filled += (filled.empty() ? "" : ", ") + part;
   session.console.endProgress();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   char text[32];
   std::snprintf(text, sizeof text, " (%.1f s)", seconds);
-  session.console.say(model.name + ": taken over from the built-in model: " + missing + text);
+  session.console.say(model.name + ": taken over from " + source.name + ": " +
+                      (filled.empty() ? "nothing" : filled) + text);
 }
 
 }  // namespace facet

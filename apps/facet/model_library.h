@@ -18,9 +18,12 @@ MorphableModel loadNamedModel(const std::string& name, Session& session);
 // What a reconstruction needs and the model lacks, in words: "dense landmarks", "texture coordinates", …
 std::vector<std::string> missingParts(const MorphableModel& model);
 
-// Gives the model what it lacks and the built-in one has, by laying that onto it: landmarks (found by
-// rendering where the file names none), regions, texture coordinates, skin colour, named shapes.
-// Error(kModel) when no face is found on it.
-void completeFromBuiltin(MorphableModel& model, const MorphableModel& builtin, Session& session);
+// Positions of the 68 landmarks on a model's mean (mm, rows of NaN where unknown): its own or, where its file
+// names none, those found on pictures of it. Error(kModel) when no face is found.
+Points3 landmarksOnMean(const MorphableModel& model, Session& session);
+
+// Gives the model what it lacks and the source has, by laying that onto it: landmarks, regions, texture
+// coordinates, skin colour, named shapes.
+void completeFrom(const MorphableModel& source, MorphableModel& model, Session& session);
 
 }  // namespace facet

@@ -57,7 +57,7 @@ class Work {
     }
     if (arguments.model != "builtin") builtin_ = loadModel("builtin");
     if (builtin_ && !missingParts(model_).empty()) {
-      completeFromBuiltin(model_, *builtin_, session);
+      completeFrom(*builtin_, model_, session);
       session.console.say("to do that only once: facet model import " + arguments.model);
     }
     if (arguments.landmarks.empty()) finder_.emplace();

@@ -1,4 +1,5 @@
 // facet render RESULT|MODEL -o PICTURE.png
+#include <algorithm>
 #include <filesystem>
 
 #include "apps/facet/command.h"
@@ -22,22 +23,29 @@ struct Arguments {
   bool force = false;
 };
 
-Eigen::VectorXf expressionWeights(const MorphableModel& model, const std::vector<std::string>& settings) {
-  Eigen::VectorXf weights = Eigen::VectorXf::Zero(model.numExpression());
+// The mean with expressions or named shapes, each given as NAME=WEIGHT.
+Points3 shapedMean(const MorphableModel& model, const std::vector<std::string>& settings) {
+  Eigen::VectorXf expression = Eigen::VectorXf::Zero(model.numExpression());
+  Eigen::VectorXf blendshapes = Eigen::VectorXf::Zero(model.blendshapes.cols());
   for (const std::string& setting : settings) {
     const std::size_t equals = setting.find('=');
-    const auto index = model.expressionIndex(setting.substr(0, equals));
-    if (equals == std::string::npos || !index) {
+    const std::string name = setting.substr(0, equals);
+    const auto shape = std::find(model.blendshape_names.begin(), model.blendshape_names.end(), name);
+    const auto index = model.expressionIndex(name);
+    if (equals == std::string::npos || (!index && shape == model.blendshape_names.end())) {
       fail(ErrorKind::kUsage, "--expression ", setting,
            ": expected NAME=WEIGHT with a name of facet model info");
     }
     try {
-      weights[*index] = std::stof(setting.substr(equals + 1));
+      const float weight = std::stof(setting.substr(equals + 1));
+      (index ? expression[*index] : blendshapes[shape - model.blendshape_names.begin()]) = weight;
     } catch (const std::exception&) {
       fail(ErrorKind::kUsage, "--expression ", setting, ": the weight is not a number");
     }
   }
-  return weights;
+  Points3 vertices = model.vertices({}, expression);
+  model.blendshapes.addTo(blendshapes, vertices.data(), vertices.size());
+  return vertices;
 }
 
 int render(const Arguments& arguments, Session& session) {
@@ -56,7 +64,7 @@ int render(const Arguments& arguments, Session& session) {
     if (fs::exists(texture) && mesh.hasUv()) shade.albedo_texture = linearFromSrgb(readPhoto(texture));
   } else {
     const MorphableModel model = loadNamedModel(arguments.input, session);
-    mesh = model.mesh(model.vertices({}, expressionWeights(model, arguments.expressions)));
+    mesh = model.mesh(shapedMean(model, arguments.expressions));
     if (model.albedo_mean.rows() > 0) shade.albedo = model.albedo_mean;
   }
   writePng(arguments.output,
