@@ -30,17 +30,17 @@ std::vector<std::string> completeModel(MorphableModel& model, const MorphableMod
   const bool needs_material = model.triangle_material.empty() && !builtin.triangle_material.empty();
   const bool needs_albedo = model.albedo_mean.rows() == 0 && builtin.albedo_mean.rows() > 0;
   const bool needs_shapes = !hasNamedShapes(model, builtin) && builtin.numExpression() > 0;
+  const bool needs_map = needs_landmarks || needs_dense || needs_uv || needs_region || needs_material ||
+                         needs_albedo || needs_shapes;
+  require(!needs_landmarks || landmarks.rows() == kNumIbugLandmarks, "completeModel: the model ", model.id,
+          " has no 68 landmarks; give their positions on its mean");
+
   std::vector<std::string> filled;
   if (model.symmetry.empty()) {
     model.symmetry = mirroredVertices(model.mean, model.region);
     if (!model.symmetry.empty()) filled.emplace_back("symmetry");
   }
-  if (!needs_landmarks && !needs_dense && !needs_uv && !needs_region && !needs_material && !needs_albedo &&
-      !needs_shapes) {
-    return filled;
-  }
-  require(!needs_landmarks || landmarks.rows() == kNumIbugLandmarks, "completeModel: the model ", model.id,
-          " has no 68 landmarks; give their positions on its mean");
+  if (!needs_map) return filled;
 
   const Mesh mesh = model.mesh(model.mean);
   const Correspondence correspondence = correspond(
