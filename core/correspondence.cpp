@@ -283,6 +283,41 @@ void followSurface(const MorphableModel& source, const Registration& registratio
   }
 }
 
+// Scans have skin and eyes in one sheet. What lies where only an eyeball of the template faces the same way
+// belongs to it: it stays when the lids close over it. Such vertices lose their mark in `is_skin`.
+void takeEyes(const MorphableModel& source, const Registration& registration, const Points3& vertices,
+              const Points3& normals, std::vector<std::uint8_t>& is_skin, Correspondence& correspondence) {
+  constexpr float kOnSkin_mm = 0.7F;  // vertices no farther from the skin than this are skin
+  constexpr double kEyeReach_mm = 3;  // eyeballs are laid by the lids round them, no closer than this
+  constexpr double kEyeCosine = 0.5;
+  TopologyMap& map = correspondence.model_on_template;
+  const Points3 on_skin = map.points.points(registration.vertices, source.triangles);
+  for (std::size_t region = 0; region < source.region_names.size(); ++region) {
+    if (!source.region_names[region].starts_with("eyeball")) continue;
+    const SubMesh eye = subMesh(registration.vertices, source.triangles,
+                                [&](int f) { return source.region[source.triangles(f, 0)] == region; });
+    if (eye.triangle.empty()) continue;
+    const int part = registration.part[eye.mesh.triangles(0, 0)];
+    if (part == registration.skin_part) continue;
+    const SurfaceIndex index(eye.mesh);
+    for (int v = 0; v < vertices.rows(); ++v) {
+      if (!is_skin[v]) continue;
+      const float to_skin_mm = (vertices.row(v) - on_skin.row(v)).norm();
+      if (to_skin_mm <= kOnSkin_mm) continue;
+      const SurfaceIndex::Hit hit = index.closest(vertices.row(v).transpose().cast<double>(),
+                                                  {.max_distance = std::min<double>(kEyeReach_mm, to_skin_mm),
+                                                   .normal = normals.row(v).transpose().cast<double>(),
+                                                   .min_cosine = kEyeCosine});
+      if (hit.triangle < 0) continue;
+      is_skin[v] = 0;
+      correspondence.part_in_template[v] = part;
+      map.points.triangle[v] = eye.triangle[hit.triangle];
+      map.points.barycentric.row(v) = index.barycentric(hit);
+      map.confidence[v] = 1;  // that it is the eye, wherever on it
+    }
+  }
+}
+
 }  // namespace
 
 Correspondence correspond(const MorphableModel& source, const MorphableModel& model, const Points3& landmarks,
@@ -356,6 +391,7 @@ Correspondence correspond(const MorphableModel& source, const MorphableModel& mo
   }
   std::vector<std::uint8_t> is_skin(static_cast<std::size_t>(model.numVertices()));
   for (int v = 0; v < model.numVertices(); ++v) is_skin[v] = part[v] == skin_part;
+  takeEyes(source, registration, model.mean, model_normals, is_skin, result);
   followSurface(source, registration, mesh, model_normals, welded, is_skin, result.model_on_template);
   return result;
 }

@@ -348,19 +348,16 @@ Eigen::MatrixXf transferShapes(const MorphableModel& source, const Correspondenc
   // Where a part of the model does not move as one, what is uncertain continues what is certain. Loose pieces
   // that go with the skin (lashes) are stuck to it.
   const int num_model_parts = *std::max_element(model_part.begin(), model_part.end()) + 1;
-  std::vector<int> size(static_cast<std::size_t>(num_model_parts), 0), first = size;
-  std::vector<std::uint8_t> is_mixed(size.size(), 0);
+  std::vector<int> num_skin(static_cast<std::size_t>(num_model_parts), 0), first(num_skin.size(), -1);
+  std::vector<std::uint8_t> is_mixed(num_skin.size(), 0);
   for (int v = 0; v < model.numVertices(); ++v) {
-    const int part = model_part[v];
-    if (size[part]++ == 0) first[part] = v;
-    if (correspondence.part_in_template[v] != correspondence.part_in_template[first[part]])
-      is_mixed[part] = 1;
+    const int part = model_part[v], in_template = correspondence.part_in_template[v];
+    if (first[part] < 0) first[part] = v;
+    num_skin[part] += in_template == registration.skin_part;
+    if (in_template != correspondence.part_in_template[first[part]]) is_mixed[part] = 1;
   }
-  int skin_part = -1;
-  for (int part = 0; part < num_model_parts; ++part) {
-    const bool is_skin = correspondence.part_in_template[first[part]] == registration.skin_part;
-    if (is_skin && (skin_part < 0 || size[part] > size[skin_part])) skin_part = part;
-  }
+  const int skin_part =
+      static_cast<int>(std::max_element(num_skin.begin(), num_skin.end()) - num_skin.begin());
   std::vector<std::uint8_t> continued(static_cast<std::size_t>(model.numVertices()));
   for (int v = 0; v < model.numVertices(); ++v)
     continued[v] = model_part[v] == skin_part || is_mixed[model_part[v]];
@@ -423,7 +420,9 @@ Eigen::MatrixXf transferShapes(const MorphableModel& source, const Correspondenc
   std::vector<std::uint8_t> shows(static_cast<std::size_t>(num_source)), is_skin(continued.size());
   for (int v = 0; v < num_source; ++v)
     shows[v] = registration.part[v] == registration.skin_part && !registration.hidden[v];
-  for (int v = 0; v < model.numVertices(); ++v) is_skin[v] = model_part[v] == skin_part;
+  for (int v = 0; v < model.numVertices(); ++v) {
+    is_skin[v] = model_part[v] == skin_part && correspondence.part_in_template[v] == registration.skin_part;
+  }
   const Triangles welded_triangles = model.triangles.unaryExpr([&](std::int32_t v) { return welded[v]; });
   const TopologyMap& on_model = correspondence.template_on_model;
   const std::optional<int> jaw_open = source.expressionIndex("jawOpen");
