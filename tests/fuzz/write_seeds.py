@@ -2,6 +2,7 @@
 
 usage: write_seeds.py DIR      needs numpy, scipy and h5py (torch is optional); makes DIR/mat, DIR/hdf5 and so on
 """
+import json
 import os
 import pickle
 import struct
@@ -137,8 +138,39 @@ def write_faceverse_tddfa(folder):
             pickle.dump(model, f, 2)
 
 
+def write_facet_model(folder):
+    def meta(**more):
+        text = json.dumps(dict(format='facet-model', version=2, id='seed', expression_names=['jawOpen', 'b', 'c'], **more))
+        return np.frombuffer(text.encode(), 'u1')
+    modes = np.ascontiguousarray(basis.T).reshape(3, 8, 3)
+    plain = dict(mean=cube, triangles=triangles, identity=modes, expression=modes.astype('f2'), meta=meta())
+    full = dict(plain, uv=random.random((8, 2)).astype('f4'), uv_triangles=triangles, albedo_mean=np.abs(cube) / 200,
+                albedo=modes, landmarks68_triangle=np.arange(68) % 12, landmarks68_barycentric=np.full((68, 3), 1 / 3),
+                symmetry=np.arange(8), region=np.zeros(8, 'u1'), triangle_material=np.zeros(12, 'u1'),
+                blendshapes=modes, joint_weights=np.full((8, 2), 0.5), joint_regressor_joint=np.array([0, 1]),
+                joint_regressor_vertex=np.array([2, 3]), joint_regressor_weight=np.ones(2), pose_correctives=modes.repeat(3, 0),
+                contour_triangle=np.zeros((79, 17), 'i4'), contour_barycentric=np.full((79, 17, 3), 1 / 3),
+                meta=meta(region_names=['face'], material_names=['skin'], blendshape_names=['x', 'y', 'z'],
+                          num_blendshapes=1, joints=[dict(name='root', parent=-1), dict(name='jaw', parent=0)]))
+    ict = dict(mean=cube / 10, triangles=triangles, uv=random.random((8, 2)), triangles_uv=triangles, identity=modes,
+               expression=modes, expression_names=np.array(['jawOpen', 'b_L', 'b_R']), material_names=np.array(['M_Face']),
+               landmarks68=np.arange(68) % 8, face_material=np.zeros(12, 'i4'), triangle_source_face=np.arange(12))
+    for name, arrays in [('plain', plain), ('full', full), ('ict', ict)]:
+        np.savez(f'{folder}/{name}.npz', **arrays)
+        np.savez_compressed(f'{folder}/{name}_deflated.npz', **arrays)
+
+
+def write_obj(folder):
+    lines = ['mtllib a.mtl', 'o head', *('v %g %g %g' % tuple(p) for p in cube), 'vt 0 0', 'vt 1 0 0', 'vn 0 0 1', 'usemtl skin',
+             'f 1/1/1 2/2/1 4/1/1', 'f 1//1 3//1 4//1', 'f -1 -2 -3 -4', 's off', 'f 1 2 3 4 5']
+    for name, end in [('unix', '\n'), ('dos', '\r\n')]:
+        with open(f'{folder}/{name}.obj', 'w', newline='') as f:
+            f.write(end.join(lines) + end)
+
+
 for name, write in [('mat', write_mat), ('hdf5', write_hdf5), ('eos', write_eos), ('pickle', write_pickle),
-                    ('npy', write_npy), ('flame', write_flame), ('faceverse_tddfa', write_faceverse_tddfa)]:
+                    ('npy', write_npy), ('flame', write_flame), ('faceverse_tddfa', write_faceverse_tddfa),
+                    ('facet_model', write_facet_model), ('obj', write_obj)]:
     folder = os.path.join(sys.argv[1], name)
     os.makedirs(folder, exist_ok=True)
     write(folder)
