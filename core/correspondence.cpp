@@ -283,8 +283,9 @@ void followSurface(const MorphableModel& source, const Registration& registratio
   }
 }
 
-// Scans have skin and eyes in one sheet. What lies where only an eyeball of the template faces the same way
-// belongs to it: it stays when the lids close over it. Such vertices lose their mark in `is_skin`.
+// Scans have skin and eyes in one sheet. Where a model has no eyeball of its own, what lies nearer to the
+// template's than to its skin, and faces the same way, belongs to the eyeball: it stays when the lids close.
+// Such vertices lose their mark in `is_skin`.
 void takeEyes(const MorphableModel& source, const Registration& registration, const Points3& vertices,
               const Points3& normals, std::vector<std::uint8_t>& is_skin, Correspondence& correspondence) {
   constexpr float kOnSkin_mm = 0.7F;  // vertices no farther from the skin than this are skin
@@ -298,7 +299,10 @@ void takeEyes(const MorphableModel& source, const Registration& registration, co
                                 [&](int f) { return source.region[source.triangles(f, 0)] == region; });
     if (eye.triangle.empty()) continue;
     const int part = registration.part[eye.mesh.triangles(0, 0)];
-    if (part == registration.skin_part) continue;
+    const bool has_own_eyeball =
+        std::find(correspondence.part_in_template.begin(), correspondence.part_in_template.end(), part) !=
+        correspondence.part_in_template.end();
+    if (part == registration.skin_part || has_own_eyeball) continue;
     const SurfaceIndex index(eye.mesh);
     for (int v = 0; v < vertices.rows(); ++v) {
       if (!is_skin[v]) continue;
