@@ -342,7 +342,8 @@ void writeGlb(const std::filesystem::path& path, const GlbAsset& asset) {
   glb.append("scenes", {{"nodes", {0}}});
   glb.append("nodes", {{"name", asset.name}, {"mesh", 0}});
   if (asset.skin) {
-    glb.json["scenes"][0]["nodes"].push_back(glb.addSkin(*asset.skin));
+    const int root = glb.addSkin(*asset.skin);  // first: it adds members to the JSON, which moves the others
+    glb.json["scenes"][0]["nodes"].push_back(root);
     glb.json["nodes"][0]["skin"] = 0;
   }
 

@@ -115,6 +115,12 @@ TEST_CASE(
     }
     CHECK(glb.contains("skins") == (std::string(format.id) == "flame"));
     CHECK(fs::exists(out / "maps/texture.png"));
+    if (std::string(format.id) == "flame") {
+      if (const auto validated = validateGlb(out / "face.glb")) {
+        CHECK_MESSAGE((*validated)["issues"]["numErrors"] == 0, (*validated)["issues"].dump());
+        CHECK_MESSAGE((*validated)["issues"]["numWarnings"] == 0, (*validated)["issues"].dump());
+      }
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 #include "tests/apps/program.h"
 
+#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -98,6 +99,21 @@ Portrait writePortrait(const fs::path& folder) {
   writePng(portrait.photo, srgbFromLinear(renderFace(model.mesh(model.mean), camera, shade).colour));
   writePts(portrait.landmarks, {camera.imageFromModel(landmarks), {}});
   return portrait;
+}
+
+std::optional<nlohmann::json> validateGlb(const fs::path& path) {
+  const fs::path module = fs::path(FACET_SOURCE_DIR) / "build/node/node_modules/gltf-validator";
+  if (!fs::exists(module) || runProgram("node", {"--version"}).exit_code != 0) {
+    MESSAGE(
+        "skipped: node or gltf-validator is not installed (scripts/test installs the latter where npm is)");
+    return std::nullopt;
+  }
+  const std::string script =
+      "const v = require('" + module.string() + "'), f = require('fs').readFileSync('" + path.string() +
+      "'); v.validateBytes(new Uint8Array(f)).then(r => console.log(JSON.stringify(r)))";
+  const RunResult result = runProgram("node", {"-e", script});
+  REQUIRE_MESSAGE(result.exit_code == 0, result.err);
+  return nlohmann::json::parse(result.out);
 }
 
 std::vector<std::string> filesBelow(const fs::path& folder) {

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +33,10 @@ struct Portrait {
 };
 // Writes portrait.png (480×480) and portrait.pts into the folder.
 Portrait writePortrait(const std::filesystem::path& folder);
+
+// What the Khronos validator says of a GLB; nothing, with a message, where node or the validator is not
+// installed.
+std::optional<nlohmann::json> validateGlb(const std::filesystem::path& path);
 
 // Sorted paths of all files below a folder, relative to it.
 std::vector<std::string> filesBelow(const std::filesystem::path& folder);

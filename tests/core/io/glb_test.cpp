@@ -125,6 +125,7 @@ TEST_CASE("GLB: a skin keeps each joint's place, its parent and the four largest
   const Json& joints = glb.json["skins"][0]["joints"];
   REQUIRE(joints.size() == 5);
   CHECK(glb.json["nodes"][0]["skin"] == 0);
+  CHECK(glb.json["scenes"][0]["nodes"] == Json({0, joints[0]}));  // the joints belong to the scene
   // The chain root, neck, jaw adds up to the jaw's place; its inverse bind matrix takes it back to the
   // origin.
   Eigen::RowVector3f place = Eigen::RowVector3f::Zero();
