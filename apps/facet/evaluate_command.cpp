@@ -1,6 +1,7 @@
-// facet evaluate landmarks | scan
+// facet evaluate landmarks | scan | transfer
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
@@ -10,10 +11,13 @@
 
 #include "apps/facet/command.h"
 #include "apps/facet/json_text.h"
+#include "apps/facet/model_library.h"
 #include "apps/facet/output_folder.h"
+#include "core/correspondence.h"
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/mesh_io.h"
+#include "core/transfer_error.h"
 #include "fitting/scan_error.h"
 
 namespace facet {
@@ -283,10 +287,46 @@ int evaluateScan(const ScanArguments& arguments, Session& session) {
   return 0;
 }
 
+// --- transfer: one model laid onto another, there and back, and its shapes against the other's own
+
+int evaluateTransfer(const std::string& from_name, const std::string& to_name, Session& session) {
+  const MorphableModel from = loadNamedModel(from_name, session), to = loadNamedModel(to_name, session);
+  const Points3 landmarks = landmarksOnMean(to, session);
+  const auto start = std::chrono::steady_clock::now();
+  const Correspondence correspondence = correspond(from, to, landmarks);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const TransferError error = measureTransfer(from, to, correspondence);
+  Console& console = session.console;
+  console.say(
+      format("round trip on the face: mean %.3f mm, 95 %% below %.2f, largest %.2f; %d of %d vertices have a "
+             "counterpart (%.1f s)",
+             error.round_trip_mean_mm, error.round_trip_p95_mm, error.round_trip_max_mm, error.num_covered,
+             error.num_face, seconds));
+  json shapes = json::array();
+  for (const ShapeError& shape : error.shapes) {
+    console.say(format("%-20s %.2f mm on the face, %.2f mm on the %d vertices that move", shape.name.c_str(),
+                       shape.face_mm, shape.moving_mm, shape.num_moving));
+    shapes.push_back({{"name", shape.name},
+                      {"face_mm", shape.face_mm},
+                      {"moving_mm", shape.moving_mm},
+                      {"num_moving", shape.num_moving}});
+  }
+  if (session.json) {
+    std::cout << jsonText(json{{"round_trip_mean_mm", error.round_trip_mean_mm},
+                               {"round_trip_p95_mm", error.round_trip_p95_mm},
+                               {"round_trip_max_mm", error.round_trip_max_mm},
+                               {"covered", error.num_covered},
+                               {"face_vertices", error.num_face},
+                               {"shapes", shapes}});
+  }
+  return 0;
+}
+
 }  // namespace
 
 void addEvaluate(CLI::App& app, Session& session) {
-  CLI::App* verb = app.add_subcommand("evaluate", "Numbers against hand-picked landmarks or a 3D scan");
+  CLI::App* verb =
+      app.add_subcommand("evaluate", "Numbers against hand-picked landmarks, a 3D scan or another model");
   verb->require_subcommand(1);
   verb->fallthrough();
 
@@ -302,6 +342,16 @@ void addEvaluate(CLI::App& app, Session& session) {
       "hand.json");
   landmarks->callback([&session, files] {
     session.run = [&session, files] { return evaluateLandmarks(files->first, files->second, session); };
+  });
+
+  auto models = std::make_shared<std::pair<std::string, std::string>>();
+  CLI::App* transfer = verb->add_subcommand(
+      "transfer", "One model laid onto another: round trip, and its shapes against the other's own");
+  transfer->fallthrough();
+  transfer->add_option("FROM", models->first, "model with regions and shapes: builtin")->required();
+  transfer->add_option("TO", models->second, "model with shapes of its own")->required();
+  transfer->callback([&session, models] {
+    session.run = [&session, models] { return evaluateTransfer(models->first, models->second, session); };
   });
 
   auto arguments = std::make_shared<ScanArguments>();
