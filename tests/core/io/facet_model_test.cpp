@@ -149,6 +149,18 @@ TEST_CASE("facet model: one that is not finite is not written, and check finds i
   CHECK_FALSE(std::filesystem::exists(folder / "never.npz"));
 }
 
+TEST_CASE("facet model: a file that is cut off anywhere is an error") {
+  const test::TemporaryFolder folder("model");
+  writeFacetModel(folder / "m.npz", makeSyntheticModel(0, 4, 3, 1));
+  const std::vector<std::uint8_t> whole = readBytes(folder / "m.npz");
+  REQUIRE_NOTHROW(facetModelFrom(std::vector<std::uint8_t>(whole), "m.npz"));
+  for (std::size_t size = 0; size < whole.size(); size += 1024) {
+    CAPTURE(size);
+    const auto end = whole.begin() + static_cast<std::ptrdiff_t>(size);
+    CHECK_THROWS_AS(facetModelFrom(std::vector<std::uint8_t>(whole.begin(), end), "m.npz"), Error);
+  }
+}
+
 TEST_CASE("facet model: a damaged or newer file is a model error") {
   const test::TemporaryFolder folder("model");
   writeFacetModel(folder / "m.npz", makeSyntheticModel(0, 2, 2, 1));
