@@ -65,7 +65,7 @@ class LineReader {
 };
 
 template <typename Line>
-void forEachLine(const std::string& text, const Line& line) {
+void forEachLine(std::string_view text, const Line& line) {
   int number = 1;
   for (std::size_t start = 0; start < text.size(); ++number) {
     const std::size_t end = std::min(text.find('\n', start), text.size());
@@ -96,8 +96,9 @@ Matrix matrixFrom(const std::vector<Scalar>& values) {
 
 }  // namespace
 
-ObjFile parseObj(const fs::path& path) {
-  const std::string text = readText(path);
+ObjFile parseObj(const fs::path& path) { return parseObj(readText(path), path); }
+
+ObjFile parseObj(std::string_view text, const fs::path& path) {
   std::vector<float> positions, colours, uv;
   std::vector<std::int32_t> triangles, uv_triangles;
   ObjFile obj;

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/mesh.h"
@@ -16,6 +17,8 @@ struct ObjFile {
 };
 
 ObjFile parseObj(const std::filesystem::path& path);
+// The same for the text of a file; `path` only leads the messages.
+ObjFile parseObj(std::string_view text, const std::filesystem::path& path);
 // Only the `v` lines of an OBJ file: its V×3 positions.
 Points3 parseObjPositions(const std::filesystem::path& path);
 
