@@ -1,5 +1,7 @@
 // facet render RESULT|MODEL -o PICTURE.png
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <filesystem>
 
 #include "apps/facet/command.h"
@@ -18,13 +20,34 @@ namespace {
 
 struct Arguments {
   std::string input, output, mesh = "coarse";
-  std::vector<std::string> expressions;
+  std::vector<std::string> expressions, joints;
   OrbitOptions orbit;
   bool force = false;
 };
 
+// J×3 rotations from settings NAME=X,Y,Z; empty when there are none.
+Points3 jointPose(const MorphableModel& model, const std::vector<std::string>& settings) {
+  if (settings.empty()) return {};
+  if (!model.skeleton) fail(ErrorKind::kUsage, "--joint: model ", model.name, " has no joints");
+  Points3 pose = Points3::Zero(model.skeleton->numJoints(), 3);
+  for (const std::string& setting : settings) {
+    const std::size_t equals = setting.find('=');
+    const int joint = model.skeleton->jointIndex(setting.substr(0, equals));
+    Eigen::Vector3f angle_degrees;
+    if (equals == std::string::npos || joint < 0 ||
+        std::sscanf(setting.c_str() + equals + 1, "%f,%f,%f", &angle_degrees[0], &angle_degrees[1],
+                    &angle_degrees[2]) != 3) {
+      fail(ErrorKind::kUsage, "--joint ", setting,
+           ": expected NAME=X,Y,Z in degrees with a joint of facet model info");
+    }
+    pose.row(joint) = angle_degrees * static_cast<float>(M_PI / 180);
+  }
+  return pose;
+}
+
 // The mean with expressions or named shapes, each given as NAME=WEIGHT.
-Points3 shapedMean(const MorphableModel& model, const std::vector<std::string>& settings) {
+Points3 shapedMean(const MorphableModel& model, const std::vector<std::string>& settings,
+                   const std::vector<std::string>& joint_settings) {
   Eigen::VectorXf expression = Eigen::VectorXf::Zero(model.numExpression());
   Eigen::VectorXf blendshapes = Eigen::VectorXf::Zero(model.blendshapes.cols());
   for (const std::string& setting : settings) {
@@ -43,9 +66,11 @@ Points3 shapedMean(const MorphableModel& model, const std::vector<std::string>& 
       fail(ErrorKind::kUsage, "--expression ", setting, ": the weight is not a number");
     }
   }
-  Points3 vertices = model.vertices({}, expression);
-  model.blendshapes.addTo(blendshapes, vertices.data(), vertices.size());
-  return vertices;
+  const Points3 pose = jointPose(model, joint_settings);
+  if (blendshapes.isZero(0)) return model.vertices({}, expression, pose);
+  MorphableModel reshaped = model;  // bases are shared, not copied
+  model.blendshapes.addTo(blendshapes, reshaped.mean.data(), reshaped.mean.size());
+  return reshaped.vertices({}, expression, pose);
 }
 
 int render(const Arguments& arguments, Session& session) {
@@ -57,14 +82,15 @@ int render(const Arguments& arguments, Session& session) {
   const fs::path folder = arguments.input;
   if (fs::exists(folder / "fit.json")) {
     mesh = readObj(folder / "mesh" / (arguments.mesh + ".obj"));
-    if (!arguments.expressions.empty()) {
-      fail(ErrorKind::kUsage, "--expression works on a model; a result shows the photo's own expression");
+    if (!arguments.expressions.empty() || !arguments.joints.empty()) {
+      fail(ErrorKind::kUsage,
+           "--expression and --joint work on a model; a result shows the photo's own expression");
     }
     const fs::path texture = folder / "maps/texture.png";
     if (fs::exists(texture) && mesh.hasUv()) shade.albedo_texture = linearFromSrgb(readPhoto(texture));
   } else {
     const MorphableModel model = loadNamedModel(arguments.input, session);
-    mesh = model.mesh(shapedMean(model, arguments.expressions));
+    mesh = model.mesh(shapedMean(model, arguments.expressions, arguments.joints));
     if (model.albedo_mean.rows() > 0) shade.albedo = model.albedo_mean;
   }
   writePng(arguments.output,
@@ -86,6 +112,8 @@ void addRender(CLI::App& app, Session& session) {
       ->check(CLI::IsMember({"coarse", "neutral"}))
       ->capture_default_str();
   verb->add_option("--expression", arguments->expressions, "of a model: NAME=WEIGHT, may be repeated");
+  verb->add_option("--joint", arguments->joints,
+                   "of a model with joints: NAME=X,Y,Z, axis times angle in degrees, may be repeated");
   verb->add_option("--size", arguments->orbit.size_px, "side of the picture, pixels")
       ->check(CLI::Range(16, 8192))
       ->capture_default_str();

@@ -145,6 +145,14 @@ TEST_CASE("model import: FLAME is known by name afterwards, complete, and opens 
   result = runFacet({"render", "flame", "-o", (folder / "open.png").string(), "--expression", "jawOpen=1"},
                     at_home);
   CHECK_MESSAGE(result.exit_code == 0, result.err);
+  result =
+      runFacet({"render", "flame", "-o", (folder / "turned.png").string(), "--joint", "jaw=15,0,0"}, at_home);
+  CHECK_MESSAGE(result.exit_code == 0, result.err);
+  CHECK(readBytes(folder / "turned.png") != readBytes(folder / "open.png"));
+  result =
+      runFacet({"render", "flame", "-o", (folder / "no.png").string(), "--joint", "tail=15,0,0"}, at_home);
+  CHECK(result.exit_code == 2);
+  CHECK(result.err.find("tail=15,0,0") != std::string::npos);
 }
 
 TEST_CASE("model transfer: a bare OBJ gets shapes, and the map leads back to the built-in head") {
