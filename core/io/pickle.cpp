@@ -1189,6 +1189,7 @@ PickleReader::Slot PickleReader::persistent(Slot id) {
   storage->array = std::make_unique<ArrayView>();
   storage->array->dtype = storage_class->array->dtype;
   storage->array->shape = {integer(items[4])};
+  storage->array->strides = {1};
   const auto item = static_cast<std::int64_t>(itemSize(storage->array->dtype));
   const auto whole = static_cast<std::int64_t>(zip_ ? zip_->size() : bytes_.size());
   // A deflated entry may be larger than the file, but torch stores.
@@ -1275,8 +1276,11 @@ PickleValue::Kind kindOf(const PickleNode* node) {
     case Type::kDict:
       return PickleValue::Kind::kDict;
     case Type::kArray:
-    case Type::kStorage:
-      return node->array ? PickleValue::Kind::kArray : PickleValue::Kind::kOther;
+    case Type::kStorage: {  // an array that BUILD never filled, or a storage whose bytes the file does not
+                            // have
+      const bool is_whole = node->array && (node->array->bytes.data() || node->array->count() == 0);
+      return is_whole ? PickleValue::Kind::kArray : PickleValue::Kind::kOther;
+    }
     case Type::kObject:
       return node->global == Global::kCsc || node->global == Global::kCsr ? PickleValue::Kind::kSparse
                                                                           : PickleValue::Kind::kOther;
@@ -1631,7 +1635,9 @@ PickleValue readPython(const SharedBytes& bytes, const std::string& name) try {
   if (isNpy(bytes)) {
     ArrayView view = viewNpy(bytes, name);
     if (isObjects(view.dtype)) {
-      document->root = readerOf(view.bytes).run();
+      PickleReader reader = readerOf(view.bytes);
+      document->root = reader.run();
+      reader.placeTensors();
     } else {
       PickleNode& node = document->nodes.emplace_back();
       node.type = Type::kArray;
@@ -1676,7 +1682,9 @@ PickleValue readPython(const SharedBytes& bytes, const std::string& name) try {
   } else if (looksLikeLegacyTorch(bytes)) {
     document->root = readerOf(bytes).runLegacyTorch();
   } else if (looksLikePickle(bytes)) {
-    document->root = readerOf(bytes).run();
+    PickleReader reader = readerOf(bytes);
+    document->root = reader.run();
+    reader.placeTensors();
   } else {
     fail(ErrorKind::kModel, name, ": is not a file that Python wrote (a pickle, .npy, .npz or torch file)");
   }

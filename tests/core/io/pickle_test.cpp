@@ -435,6 +435,20 @@ TEST_CASE("torch: tensors of the legacy layout come back, also from inside a num
   const Eigen::Matrix2f inner{{2, 3}, {4, 5}};
   CHECK(read(writer.finish()).matrix(2, {2, 2}) == inner);
 
+  // A tensor of a plain pickle has nowhere to take its data from; a storage alone is an array, if it is
+  // whole.
+  PickleWriter orphan(2);
+  orphan.global("torch._utils", "_rebuild_tensor_v2");
+  orphan.tuple([&] {
+    orphan.tuple([&] {
+      orphan.text("storage").global("torch", "ByteStorage").text("0").text("cpu").integer(4).none();
+    });
+    orphan.raw("Q").integer(0).shape({4}).shape({1}).boolean(false).none();
+  });
+  orphan.raw("R");
+  CHECK(holds(errorOf([&] { read(orphan.finish()); }), "without its data"));
+  CHECK(read(legacy(true), "s.pt").matrix(6, {6})(5) == 6);
+
   // A tensor that reaches beyond its storage, or repeats one item a million times.
   for (const std::vector<std::int64_t>& stride : {std::vector<std::int64_t>{3, 1}, {0, 0}}) {
     PickleWriter beyond(2);
