@@ -3,10 +3,10 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 
 #include "core/error.h"
+#include "core/io/byte_reader.h"
 
 namespace facet {
 namespace {
@@ -16,14 +16,6 @@ namespace {
 constexpr std::uint32_t kLocalHeader = 0x04034b50, kDirectoryEntry = 0x02014b50, kDirectoryEnd = 0x06054b50;
 constexpr std::uint32_t kDirectoryEnd64 = 0x06064b50, kDirectoryEnd64Locator = 0x07064b50;
 constexpr std::uint16_t kStored = 0, kDeflated = 8;
-constexpr std::uint64_t kMostDeflateCanPack = 1032;  // zlib's documentation: 258 bytes in 2 bits
-
-template <typename T>
-T readAt(const std::uint8_t* data) {
-  T value;
-  std::memcpy(&value, data, sizeof(T));
-  return value;
-}
 
 SharedBytes inflateRaw(const std::uint8_t* data, std::size_t size, std::size_t expected, std::size_t limit,
                        const std::string& name) {
@@ -61,7 +53,7 @@ SharedBytes inflateRaw(const std::uint8_t* data, std::size_t size, std::size_t e
 
 bool isZip(const SharedBytes& bytes) {
   if (bytes.size() < 22) return false;
-  const auto signature = readAt<std::uint32_t>(bytes.data());
+  const auto signature = loadNumber<std::uint32_t>(bytes.data());
   return signature == kLocalHeader || signature == kDirectoryEnd;
 }
 
@@ -69,43 +61,43 @@ std::vector<ZipEntry> zipDirectory(const SharedBytes& zip, const std::string& na
   const auto bad = [&name](const auto&... what) { fail(ErrorKind::kInput, name, ": ", what...); };
   if (!isZip(zip)) bad("is not a zip archive");
   const std::uint8_t* bytes = zip.data();
-  if (readAt<std::uint32_t>(bytes) == kDirectoryEnd) return {};
+  if (loadNumber<std::uint32_t>(bytes) == kDirectoryEnd) return {};
   // The end record is the last thing in the file, but for a comment of up to 64 KiB.
   std::size_t end = zip.size() - 22;
   const std::size_t lowest = end > 0xFFFF ? end - 0xFFFF : 0;
-  while (end > lowest && readAt<std::uint32_t>(bytes + end) != kDirectoryEnd) --end;
-  if (readAt<std::uint32_t>(bytes + end) != kDirectoryEnd)
+  while (end > lowest && loadNumber<std::uint32_t>(bytes + end) != kDirectoryEnd) --end;
+  if (loadNumber<std::uint32_t>(bytes + end) != kDirectoryEnd)
     bad("is cut off: the archive's directory is missing");
-  std::uint64_t count = readAt<std::uint16_t>(bytes + end + 10),
-                offset = readAt<std::uint32_t>(bytes + end + 16);
-  if (end >= 20 && readAt<std::uint32_t>(bytes + end - 20) == kDirectoryEnd64Locator) {
-    const auto end64 = readAt<std::uint64_t>(bytes + end - 12);
+  std::uint64_t count = loadNumber<std::uint16_t>(bytes + end + 10),
+                offset = loadNumber<std::uint32_t>(bytes + end + 16);
+  if (end >= 20 && loadNumber<std::uint32_t>(bytes + end - 20) == kDirectoryEnd64Locator) {
+    const auto end64 = loadNumber<std::uint64_t>(bytes + end - 12);
     if (zip.size() < 56 || end64 > zip.size() - 56 ||
-        readAt<std::uint32_t>(bytes + end64) != kDirectoryEnd64) {
+        loadNumber<std::uint32_t>(bytes + end64) != kDirectoryEnd64) {
       bad("has a damaged directory");
     }
-    count = readAt<std::uint64_t>(bytes + end64 + 32);
-    offset = readAt<std::uint64_t>(bytes + end64 + 48);
+    count = loadNumber<std::uint64_t>(bytes + end64 + 32);
+    offset = loadNumber<std::uint64_t>(bytes + end64 + 48);
   }
 
   std::vector<ZipEntry> entries;
   std::uint64_t all_compressed = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
     if (offset > zip.size() || zip.size() - offset < 46 ||
-        readAt<std::uint32_t>(bytes + offset) != kDirectoryEntry) {
+        loadNumber<std::uint32_t>(bytes + offset) != kDirectoryEntry) {
       bad("has a damaged directory");
     }
     const std::uint8_t* head = bytes + offset;
     ZipEntry entry;
-    entry.flags = readAt<std::uint16_t>(head + 8);
-    entry.method = readAt<std::uint16_t>(head + 10);
-    entry.crc = readAt<std::uint32_t>(head + 16);
-    entry.compressed = readAt<std::uint32_t>(head + 20);
-    entry.size = readAt<std::uint32_t>(head + 24);
-    entry.offset = readAt<std::uint32_t>(head + 42);
-    const std::size_t name_size = readAt<std::uint16_t>(head + 28),
-                      extra_size = readAt<std::uint16_t>(head + 30);
-    const std::size_t comment_size = readAt<std::uint16_t>(head + 32);
+    entry.flags = loadNumber<std::uint16_t>(head + 8);
+    entry.method = loadNumber<std::uint16_t>(head + 10);
+    entry.crc = loadNumber<std::uint32_t>(head + 16);
+    entry.compressed = loadNumber<std::uint32_t>(head + 20);
+    entry.size = loadNumber<std::uint32_t>(head + 24);
+    entry.offset = loadNumber<std::uint32_t>(head + 42);
+    const std::size_t name_size = loadNumber<std::uint16_t>(head + 28),
+                      extra_size = loadNumber<std::uint16_t>(head + 30);
+    const std::size_t comment_size = loadNumber<std::uint16_t>(head + 32);
     if (zip.size() - offset - 46 < name_size + extra_size + comment_size) bad("has a damaged directory");
     entry.name.assign(reinterpret_cast<const char*>(head + 46), name_size);
     // Zip64: sizes that do not fit 32 bits stand in an extra field, in this order, only those that are all
@@ -113,13 +105,13 @@ std::vector<ZipEntry> zipDirectory(const SharedBytes& zip, const std::string& na
     const std::uint8_t *extra = head + 46 + name_size, *extra_end = extra + extra_size;
     while (extra_end - extra >= 4) {
       const std::uint8_t* field = extra + 4;
-      const std::size_t field_size = readAt<std::uint16_t>(extra + 2);
+      const std::size_t field_size = loadNumber<std::uint16_t>(extra + 2);
       if (field_size > static_cast<std::size_t>(extra_end - field)) break;
       const std::uint8_t* next = field + field_size;
-      if (readAt<std::uint16_t>(extra) == 1) {
+      if (loadNumber<std::uint16_t>(extra) == 1) {
         for (std::uint64_t* value : {&entry.size, &entry.compressed, &entry.offset}) {
           if (*value != 0xFFFFFFFF || next - field < 8) continue;
-          *value = readAt<std::uint64_t>(field);
+          *value = loadNumber<std::uint64_t>(field);
           field += 8;
         }
       }
@@ -128,7 +120,7 @@ std::vector<ZipEntry> zipDirectory(const SharedBytes& zip, const std::string& na
     offset += 46 + name_size + extra_size + comment_size;
     if (entry.compressed > zip.size() - all_compressed) bad("has a damaged directory");
     all_compressed += entry.compressed;
-    if (entry.method == kDeflated && entry.size / kMostDeflateCanPack > entry.compressed + 1) {
+    if (entry.method == kDeflated && entry.size / kMaxDeflateRatio > entry.compressed + 1) {
       bad("has a damaged directory: ", entry.compressed, " bytes cannot hold ", entry.size);
     }
     entries.push_back(std::move(entry));
@@ -141,12 +133,12 @@ SharedBytes zipContent(const SharedBytes& zip, const ZipEntry& entry, const std:
   const auto bad = [&name](const char* what) { fail(ErrorKind::kInput, name, ": ", what); };
   if (entry.flags & 1) bad("is encrypted");
   if (entry.offset > zip.size() || zip.size() - entry.offset < 30 ||
-      readAt<std::uint32_t>(zip.data() + entry.offset) != kLocalHeader) {
+      loadNumber<std::uint32_t>(zip.data() + entry.offset) != kLocalHeader) {
     bad("is damaged");
   }
   const std::uint8_t* head = zip.data() + entry.offset;
   const std::uint64_t start =
-      entry.offset + 30 + readAt<std::uint16_t>(head + 26) + readAt<std::uint16_t>(head + 28);
+      entry.offset + 30 + loadNumber<std::uint16_t>(head + 26) + loadNumber<std::uint16_t>(head + 28);
   if (start > zip.size() || zip.size() - start < entry.compressed) bad("is cut off");
   const std::uint8_t* data = zip.data() + start;
   if (entry.method == kStored && entry.size != entry.compressed) bad("is damaged");
