@@ -136,6 +136,11 @@ Eigen::VectorXf Basis::col(Eigen::Index col) const {
   return Eigen::VectorXf::NullaryExpr(rows_, [&](Eigen::Index row) { return (*this)(row, col); });
 }
 
+Points3 Basis::points(Eigen::Index col) const {
+  return Points3::NullaryExpr(
+      rows_ / 3, 3, [&](Eigen::Index vertex, Eigen::Index axis) { return (*this)(3 * vertex + axis, col); });
+}
+
 Eigen::Matrix<float, 3, Eigen::Dynamic> Basis::vertex(Eigen::Index vertex) const {
   return Eigen::Matrix<float, 3, Eigen::Dynamic>::NullaryExpr(
       3, cols_, [&](Eigen::Index axis, Eigen::Index col) { return (*this)(3 * vertex + axis, col); });

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/types.h"
+
 namespace facet {
 
 // The modes of a linear model: columns are modes, rows the flattened (x0 y0 z0 x1 …) vertices. Values never
@@ -34,6 +36,8 @@ class Basis {
 
   float operator()(Eigen::Index row, Eigen::Index col) const;
   Eigen::VectorXf col(Eigen::Index col) const;
+  // V×3: how a mode moves each vertex.
+  Points3 points(Eigen::Index col) const;
   // 3×cols: how each mode moves one vertex.
   Eigen::Matrix<float, 3, Eigen::Dynamic> vertex(Eigen::Index vertex) const;
   Eigen::MatrixXf dense() const;

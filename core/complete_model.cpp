@@ -13,7 +13,7 @@ namespace {
 
 constexpr float kMinDenseConfidence = 0.5F;
 
-bool hasNamedShapes(const MorphableModel& model, const MorphableModel& builtin) {
+bool sharesShapes(const MorphableModel& model, const MorphableModel& builtin) {
   if (model.blendshapes.cols() > 0) return true;
   return std::any_of(builtin.expression_names.begin(), builtin.expression_names.end(),
                      [&](const std::string& name) { return model.expressionIndex(name).has_value(); });
@@ -29,7 +29,7 @@ std::vector<std::string> completeModel(MorphableModel& model, const MorphableMod
   const bool needs_region = model.region.empty() && !builtin.region.empty();
   const bool needs_material = model.triangle_material.empty() && !builtin.triangle_material.empty();
   const bool needs_albedo = model.albedo_mean.rows() == 0 && builtin.albedo_mean.rows() > 0;
-  const bool needs_shapes = !hasNamedShapes(model, builtin) && builtin.numExpression() > 0;
+  const bool needs_shapes = !sharesShapes(model, builtin) && builtin.numExpression() > 0;
   const bool needs_map = needs_landmarks || needs_dense || needs_uv || needs_region || needs_material ||
                          needs_albedo || needs_shapes;
   require(!needs_landmarks || landmarks.rows() == kNumIbugLandmarks, "completeModel: the model ", model.id,
@@ -84,9 +84,7 @@ std::vector<std::string> completeModel(MorphableModel& model, const MorphableMod
     model.albedo_mean = map.points.points(builtin.albedo_mean, builtin.triangles);
     Eigen::MatrixXf modes(model.mean.size(), builtin.numAlbedo());
     for (int k = 0; k < builtin.numAlbedo(); ++k) {
-      const Eigen::VectorXf mode = builtin.albedo.col(k);
-      const Points3 carried = map.points.points(
-          Eigen::Map<const Points3>(mode.data(), builtin.numVertices(), 3), builtin.triangles);
+      const Points3 carried = map.points.points(builtin.albedo.points(k), builtin.triangles);
       modes.col(k) = Eigen::Map<const Eigen::VectorXf>(carried.data(), carried.size());
     }
     model.albedo = Basis::compact(std::move(modes));

@@ -1,22 +1,18 @@
 #include "core/contacts.h"
 
 #include "core/closest_point.h"
+#include "core/mesh_parts.h"
 
 namespace facet {
 
 std::vector<Contact> contactsOf(const Points3& open, const Points3& closed, const Triangles& triangles,
                                 const std::vector<std::uint8_t>& takes_part, double touching_mm) {
   constexpr double kApart_mm = 2, kMinCosine = 0.2;
-  Mesh mesh;
-  mesh.vertices = closed;
-  mesh.triangles.resize(triangles.rows(), 3);
-  Eigen::Index kept = 0;
-  for (Eigen::Index f = 0; f < triangles.rows(); ++f) {
-    if (takes_part[triangles(f, 0)] && takes_part[triangles(f, 1)] && takes_part[triangles(f, 2)])
-      mesh.triangles.row(kept++) = triangles.row(f);
-  }
-  mesh.triangles.conservativeResize(kept, 3);
-  if (kept == 0) return {};
+  const Mesh mesh =
+      subMesh(closed, triangles, [&](int f) {
+        return takes_part[triangles(f, 0)] && takes_part[triangles(f, 1)] && takes_part[triangles(f, 2)];
+      }).mesh;
+  if (mesh.triangles.rows() == 0) return {};
   const SurfaceIndex surface(mesh);
   const Points3 normals = vertexNormals(closed, mesh.triangles);
   std::vector<Contact> contacts;

@@ -21,39 +21,14 @@ namespace facet {
 namespace {
 
 constexpr int kQueryChunk = 256;
-constexpr double kMinCosine = 0.3;         // between the normals of corresponding points
-constexpr double kMaxDistance_mm = 15;     // beyond it the direction of the surface does not help to choose
-constexpr double kTrustedDistance_mm = 2;  // standard deviation of the confidence's fall with distance
-
-// Triangles of some vertices, with the way back to the whole mesh.
-struct SubMesh {
-  Mesh mesh;                  // all vertices, some triangles
-  std::vector<int> triangle;  // of the whole mesh
-};
-
-template <typename Keep>
-SubMesh subMesh(const Points3& vertices, const Triangles& triangles, const Keep& keep) {
-  SubMesh result;
-  result.mesh.vertices = vertices;
-  result.mesh.triangles.resize(triangles.rows(), 3);
-  for (Eigen::Index f = 0; f < triangles.rows(); ++f) {
-    if (!keep(static_cast<int>(f))) continue;
-    result.mesh.triangles.row(static_cast<Eigen::Index>(result.triangle.size())) = triangles.row(f);
-    result.triangle.push_back(static_cast<int>(f));
-  }
-  result.mesh.triangles.conservativeResize(static_cast<Eigen::Index>(result.triangle.size()), 3);
-  return result;
-}
+constexpr double kMinCosine = 0.3;      // between the normals of corresponding points
+constexpr double kMaxDistance_mm = 15;  // beyond it the direction of the surface does not help to choose
 
 struct Located {
   int triangle = -1;  // of the sub-mesh
   Eigen::Vector3f barycentric;
   float confidence = 0;
 };
-
-float trustAt(double distance_mm) {
-  return static_cast<float>(std::exp(-0.5 * std::pow(distance_mm / kTrustedDistance_mm, 2)));
-}
 
 // The closest point that faces the same way, else the closest one of all.
 Located locate(const SurfaceIndex& index, const Eigen::Vector3d& point, const Eigen::Vector3d& normal) {
@@ -65,15 +40,14 @@ Located locate(const SurfaceIndex& index, const Eigen::Vector3d& point, const Ei
   result.triangle = hit.triangle;
   result.barycentric = index.barycentric(hit);
   if (faces_the_same_way) {
-    result.confidence = static_cast<float>(std::exp(-0.5 * std::pow(hit.distance / kTrustedDistance_mm, 2)));
+    result.confidence = trustAt(hit.distance);
   }
   return result;
 }
 
 // Vertex normals that do not see UV seams.
 Points3 weldedNormals(const Mesh& mesh, const std::vector<int>& welded) {
-  const Triangles triangles = mesh.triangles.unaryExpr([&](std::int32_t v) { return welded[v]; });
-  Points3 normals = vertexNormals(mesh.vertices, triangles);
+  Points3 normals = vertexNormals(mesh.vertices, weldedTriangles(mesh.triangles, welded));
   for (Eigen::Index v = 0; v < normals.rows(); ++v) normals.row(v) = normals.row(welded[v]);
   return normals;
 }
@@ -178,8 +152,7 @@ void followSurface(const MorphableModel& source, const Registration& registratio
   constexpr float kTurned_mm = 3;                        // distance that a wrong direction is worth
   const std::optional<int> jaw_open = source.expressionIndex("jawOpen");
   if (!jaw_open) return;
-  const Eigen::VectorXf shape = source.expression.col(*jaw_open);
-  const Points3 open = source.mean + Eigen::Map<const Points3>(shape.data(), source.numVertices(), 3);
+  const Points3 open = source.mean + source.expression.points(*jaw_open);
   std::vector<std::uint8_t> takes_part(static_cast<std::size_t>(source.numVertices()));
   for (int v = 0; v < source.numVertices(); ++v)
     takes_part[v] = registration.part[v] == registration.skin_part;

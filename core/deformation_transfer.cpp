@@ -222,7 +222,7 @@ class Continuation {
       }
     }
     if (num_unknown_ == 0) return;
-    const Triangles triangles = mesh.triangles.unaryExpr([&](std::int32_t v) { return welded[v]; });
+    const Triangles triangles = weldedTriangles(mesh.triangles, welded);
     const Points3 weights = cotangentWeights(mesh.vertices, triangles);
     const Eigen::VectorXd areas = vertexAreas(mesh.vertices, triangles);
     trust_.resize(num_unknown_);
@@ -276,6 +276,80 @@ class Continuation {
   std::vector<Border> borders_;
   Solver solver_;
 };
+
+void setShape(Eigen::Index shape, Points3& displacement, const std::vector<int>& welded,
+              Eigen::MatrixXf& shapes) {
+  for (Eigen::Index v = 0; v < displacement.rows(); ++v)
+    displacement.row(v) = displacement.row(welded[v]).eval();
+  shapes.col(shape) = Eigen::Map<const Eigen::VectorXf>(displacement.data(), displacement.size());
+}
+
+// Lids and lips that meet on the template meet on the model: corrects its shapes in `result`. `triangles` are
+// welded.
+void closeLidsAndLips(const MorphableModel& source, const Eigen::MatrixXf& shapes,
+                      const Correspondence& correspondence, const MorphableModel& model,
+                      const std::vector<int>& welded, const Triangles& triangles,
+                      const std::vector<std::uint8_t>& is_skin, Eigen::MatrixXf& result) {
+  const Registration& registration = correspondence.registration;
+  std::vector<std::uint8_t> shows(static_cast<std::size_t>(source.numVertices()));
+  for (int v = 0; v < source.numVertices(); ++v)
+    shows[v] = registration.part[v] == registration.skin_part && !registration.hidden[v];
+  const TopologyMap& on_model = correspondence.template_on_model;
+  const std::optional<int> jaw_open = source.expressionIndex("jawOpen");
+  for (const char* name : {"eyeBlinkLeft", "eyeBlinkRight", "mouthClose"}) {
+    const std::optional<int> shape = source.expressionIndex(name);
+    const bool with_jaw = std::string(name) == "mouthClose";  // it closes what jawOpen has opened
+    if (!shape || (with_jaw && !jaw_open)) continue;
+    const Points3 open = with_jaw ? Points3(source.mean + shapeAt(shapes, *jaw_open)) : source.mean;
+    const Points3 pose = with_jaw ? Points3(model.mean + shapeAt(result, *jaw_open)) : model.mean;
+    constexpr double kTouching_mm = 1;
+    constexpr float kCertain = 0.3F;
+    const Points3 closed = open + shapeAt(shapes, *shape);
+    std::vector<Meeting> meetings;
+    for (const Contact& contact : contactsOf(open, closed, source.triangles, shows, kTouching_mm)) {
+      int nearest = 0;
+      contact.barycentric.maxCoeff(&nearest);
+      const int to = contact.other[nearest];
+      if (on_model.confidence[contact.vertex] < kCertain || on_model.confidence[to] < kCertain) continue;
+      Meeting meeting;
+      meeting.gap_mm = (closed.row(contact.vertex) - closed.row(to)).transpose();
+      for (int k = 0; k < 3; ++k) {
+        meeting.from[k] = welded[model.triangles(on_model.points.triangle[contact.vertex], k)];
+        meeting.to[k] = welded[model.triangles(on_model.points.triangle[to], k)];
+      }
+      meeting.from_weights = on_model.points.barycentric.row(contact.vertex);
+      meeting.to_weights = on_model.points.barycentric.row(to);
+      meetings.push_back(meeting);
+    }
+    Points3 displacement = shapeAt(result, *shape);
+    closeMeetings(meetings, pose, triangles, is_skin, displacement);
+    setShape(*shape, displacement, welded, result);
+  }
+}
+
+// Lids pass in front of the eyeballs: corrects the shapes in `result` that move them.
+void clearEyeballs(const MorphableModel& source, const Correspondence& correspondence,
+                   const MorphableModel& model, const std::vector<int>& welded, const Triangles& triangles,
+                   const std::vector<std::uint8_t>& is_skin, Eigen::MatrixXf& result) {
+  const std::vector<int>& part = correspondence.registration.part;
+  for (const char* side : {"Left", "Right"}) {
+    const std::string region = std::string(side) == "Left" ? "eyeball_left" : "eyeball_right";
+    std::vector<std::uint8_t> is_eye(part.size(), 0);  // by part of the template, told by its first vertex
+    for (std::size_t v = source.region.size(); v-- > 0;)
+      is_eye[part[v]] = source.region_names[source.region[v]] == region;
+    std::vector<int> eye;
+    for (int v = 0; v < model.numVertices(); ++v) {
+      if (is_eye[correspondence.part_in_template[v]]) eye.push_back(v);
+    }
+    for (const char* name : {"eyeBlink", "eyeSquint", "eyeLookDown"}) {
+      const std::optional<int> shape = source.expressionIndex(std::string(name) + side);
+      if (!shape) continue;
+      Points3 displacement = shapeAt(result, *shape);
+      clearEyeball(model.mean, eye, triangles, is_skin, displacement);
+      setShape(*shape, displacement, welded, result);
+    }
+  }
+}
 
 }  // namespace
 
@@ -416,66 +490,13 @@ Eigen::MatrixXf transferShapes(const MorphableModel& source, const Correspondenc
     }
   });
 
-  // Lids and lips that meet on the template meet on the model.
-  std::vector<std::uint8_t> shows(static_cast<std::size_t>(num_source)), is_skin(continued.size());
-  for (int v = 0; v < num_source; ++v)
-    shows[v] = registration.part[v] == registration.skin_part && !registration.hidden[v];
+  std::vector<std::uint8_t> is_skin(continued.size());
   for (int v = 0; v < model.numVertices(); ++v) {
     is_skin[v] = model_part[v] == skin_part && correspondence.part_in_template[v] == registration.skin_part;
   }
-  const Triangles welded_triangles = model.triangles.unaryExpr([&](std::int32_t v) { return welded[v]; });
-  const TopologyMap& on_model = correspondence.template_on_model;
-  const std::optional<int> jaw_open = source.expressionIndex("jawOpen");
-  for (const char* name : {"eyeBlinkLeft", "eyeBlinkRight", "mouthClose"}) {
-    const std::optional<int> shape = source.expressionIndex(name);
-    const bool with_jaw = std::string(name) == "mouthClose";  // it closes what jawOpen has opened
-    if (!shape || (with_jaw && !jaw_open)) continue;
-    const Points3 open = with_jaw ? Points3(source.mean + shapeAt(shapes, *jaw_open)) : source.mean;
-    const Points3 pose = with_jaw ? Points3(model.mean + shapeAt(result, *jaw_open)) : model.mean;
-    constexpr double kTouching_mm = 1;
-    constexpr float kCertain = 0.3F;
-    const Points3 closed = open + shapeAt(shapes, *shape);
-    std::vector<Meeting> meetings;
-    for (const Contact& contact : contactsOf(open, closed, source.triangles, shows, kTouching_mm)) {
-      int nearest = 0;
-      contact.barycentric.maxCoeff(&nearest);
-      const int to = contact.other[nearest];
-      if (on_model.confidence[contact.vertex] < kCertain || on_model.confidence[to] < kCertain) continue;
-      Meeting meeting;
-      meeting.gap_mm = (closed.row(contact.vertex) - closed.row(to)).transpose();
-      for (int k = 0; k < 3; ++k) {
-        meeting.from[k] = welded[model.triangles(on_model.points.triangle[contact.vertex], k)];
-        meeting.to[k] = welded[model.triangles(on_model.points.triangle[to], k)];
-      }
-      meeting.from_weights = on_model.points.barycentric.row(contact.vertex);
-      meeting.to_weights = on_model.points.barycentric.row(to);
-      meetings.push_back(meeting);
-    }
-    Points3 displacement = shapeAt(result, *shape);
-    closeMeetings(meetings, pose, welded_triangles, is_skin, displacement);
-    for (int v = 0; v < model.numVertices(); ++v) displacement.row(v) = displacement.row(welded[v]).eval();
-    result.col(*shape) = Eigen::Map<const Eigen::VectorXf>(displacement.data(), displacement.size());
-  }
-
-  // Lids pass in front of the eyeballs.
-  for (const char* side : {"Left", "Right"}) {
-    const std::string region = std::string(side) == "Left" ? "eyeball_left" : "eyeball_right";
-    std::vector<int> eye;
-    for (int p = 0; p < num_parts; ++p) {
-      if (source.region.empty() || source.region_names[source.region[members[p].front()]] != region) continue;
-      for (int v = 0; v < model.numVertices(); ++v) {
-        if (correspondence.part_in_template[v] == p) eye.push_back(v);
-      }
-    }
-    for (const char* name : {"eyeBlink", "eyeSquint", "eyeLookDown"}) {
-      const std::optional<int> shape = source.expressionIndex(std::string(name) + side);
-      if (!shape) continue;
-      Points3 displacement = shapeAt(result, *shape);
-      clearEyeball(model.mean, eye, welded_triangles, is_skin, displacement);
-      for (int v = 0; v < model.numVertices(); ++v) displacement.row(v) = displacement.row(welded[v]).eval();
-      result.col(*shape) = Eigen::Map<const Eigen::VectorXf>(displacement.data(), displacement.size());
-    }
-  }
+  const Triangles triangles = weldedTriangles(model.triangles, welded);
+  closeLidsAndLips(source, shapes, correspondence, model, welded, triangles, is_skin, result);
+  clearEyeballs(source, correspondence, model, welded, triangles, is_skin, result);
   return result;
 }
 

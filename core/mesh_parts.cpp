@@ -68,6 +68,10 @@ std::vector<int> weldedVertices(const Points3& vertices) {
   return welded;
 }
 
+Triangles weldedTriangles(const Triangles& triangles, const std::vector<int>& welded) {
+  return triangles.unaryExpr([&](std::int32_t v) { return welded[v]; });
+}
+
 std::vector<int> connectedParts(const Triangles& triangles, const std::vector<int>& welded) {
   std::vector<int> parent = welded;  // union-find over the welded vertices
   const auto root = [&parent](int v) {

@@ -10,6 +10,30 @@ namespace facet {
 // times. V entries, the lowest index at the same position (compared exactly) of each vertex.
 std::vector<int> weldedVertices(const Points3& vertices);
 
+// The corners' welded vertices.
+Triangles weldedTriangles(const Triangles& triangles, const std::vector<int>& welded);
+
+// Some triangles of a mesh, with the way back to the whole.
+struct SubMesh {
+  Mesh mesh;                  // all vertices, some triangles; without texture coordinates
+  std::vector<int> triangle;  // of the whole mesh
+};
+
+// The triangles for whose index keep(index) is true.
+template <typename Keep>
+SubMesh subMesh(const Points3& vertices, const Triangles& triangles, const Keep& keep) {
+  SubMesh result;
+  result.mesh.vertices = vertices;
+  result.mesh.triangles.resize(triangles.rows(), 3);
+  for (Eigen::Index f = 0; f < triangles.rows(); ++f) {
+    if (!keep(static_cast<int>(f))) continue;
+    result.mesh.triangles.row(static_cast<Eigen::Index>(result.triangle.size())) = triangles.row(f);
+    result.triangle.push_back(static_cast<int>(f));
+  }
+  result.mesh.triangles.conservativeResize(static_cast<Eigen::Index>(result.triangle.size()), 3);
+  return result;
+}
+
 // Connected parts of a mesh with welded vertices (see above): V entries, 0 = the part of vertex 0, counted in
 // order of appearance. A vertex without triangles is a part of its own.
 std::vector<int> connectedParts(const Triangles& triangles, const std::vector<int>& welded);

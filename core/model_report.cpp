@@ -156,11 +156,8 @@ class Report {
     const int num_pca = model_.numExpression() - model_.num_blendshapes;
     double largest_mm = 0;
     for (int e = 0; e < model_.numExpression(); ++e) {
-      const Eigen::VectorXf mode = model_.expression.col(e);
-      largest_mm = std::max(
-          largest_mm,
-          static_cast<double>(
-              Eigen::Map<const Points3>(mode.data(), model_.numVertices(), 3).rowwise().norm().maxCoeff()));
+      const float moves_mm = model_.expression.points(e).rowwise().norm().maxCoeff();
+      largest_mm = std::max(largest_mm, static_cast<double>(moves_mm));
     }
     const bool scale_fits = largest_mm > 1 && largest_mm < 80;
     add(scale_fits ? Verdict::kGood : Verdict::kDoubtful, "expression", num_pca,
@@ -176,12 +173,13 @@ class Report {
       return;
     }
     const Points3 p = model_.landmarks68.points(model_.mean, model_.triangles);
-    const bool right_is_right = p(36, 0)<p(45, 0), up_is_up = p(27, 1)> p(8, 1),
-               out_is_out = p(30, 2) > p(0, 2);
-    add(right_is_right && up_is_up && out_is_out ? Verdict::kGood : Verdict::kWrong, "landmarks",
-        right_is_right && up_is_up && out_is_out
-            ? "the 68 landmarks are in iBUG order: the subject's right at -X, the nose towards +Z"
-            : "the 68 landmarks do not face +Z with +Y up and the subject's right at -X");
+    const bool right_is_right = p(36, 0) - p(45, 0) < 0;
+    const bool up_is_up = p(27, 1) - p(8, 1) > 0;
+    const bool out_is_out = p(30, 2) - p(0, 2) > 0;
+    const bool faces_us = right_is_right && up_is_up && out_is_out;
+    add(faces_us ? Verdict::kGood : Verdict::kWrong, "landmarks",
+        faces_us ? "the 68 landmarks are in iBUG order: the subject's right at -X, the nose towards +Z"
+                 : "the 68 landmarks do not face +Z with +Y up and the subject's right at -X");
   }
 
   void describeMissing() {
@@ -190,7 +188,7 @@ class Report {
     };
     missing(model_.numExpression() > 0, "expression",
             "there are no expressions: a fit finds the identity only");
-    missing(model_.num_blendshapes > 2 || !model_.blendshape_names.empty(), "named shapes",
+    missing(model_.hasNamedShapes(), "named shapes",
             "there are no named shapes to animate with; import adds the built-in model's");
     missing(model_.uv.rows() > 0, "texture",
             "there are no texture coordinates; import adds the built-in model's");

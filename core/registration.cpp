@@ -5,7 +5,6 @@
 #include <Eigen/SparseCholesky>
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <optional>
 #include <string>
 
@@ -20,8 +19,8 @@ namespace facet {
 namespace {
 
 constexpr int kQueryChunk = 256;
-constexpr int kFirstInnerLandmark =
-    17;  // 0..16 are the outline of the jaw, which every annotator draws elsewhere
+// Every annotator draws the outline of the jaw elsewhere.
+constexpr int kFirstInnerLandmark = kNumJawLandmarks;
 
 using PointsD = Eigen::Matrix<double, Eigen::Dynamic, 3, Eigen::RowMajor>;
 
@@ -66,15 +65,8 @@ class TargetSurface {
 };
 
 Mesh partOf(const Mesh& mesh, const std::vector<int>& part, int number) {
-  Mesh result;
-  result.vertices = mesh.vertices;
-  result.triangles.resize(mesh.triangles.rows(), 3);
-  Eigen::Index kept = 0;
-  for (Eigen::Index f = 0; f < mesh.triangles.rows(); ++f) {
-    if (part[mesh.triangles(f, 0)] == number) result.triangles.row(kept++) = mesh.triangles.row(f);
-  }
-  result.triangles.conservativeResize(kept, 3);
-  return result;
+  return subMesh(mesh.vertices, mesh.triangles, [&](int f) { return part[mesh.triangles(f, 0)] == number; })
+      .mesh;
 }
 
 // Vertices that no scan and no other topology shows alike: the insides of mouth, eye sockets and nostrils. Of
@@ -109,8 +101,7 @@ std::vector<int> rimVertices(const MorphableModel& source, const Registration& r
   for (const char* name : {"eyeBlinkLeft", "eyeBlinkRight", "jawOpen"}) {
     const std::optional<int> shape = source.expressionIndex(name);
     if (!shape) continue;
-    const Eigen::VectorXf flat = source.expression.col(*shape);
-    const Points3 moved = source.mean + Eigen::Map<const Points3>(flat.data(), source.numVertices(), 3);
+    const Points3 moved = source.mean + source.expression.points(*shape);
     const bool opens = std::string(name) == "jawOpen";
     for (const Contact& contact : contactsOf(opens ? moved : source.mean, opens ? source.mean : moved,
                                              source.triangles, shows, kTouching_mm)) {
@@ -297,6 +288,11 @@ void RegistrationOptions::check() const {
           ", it must lie in [-1, 1)");
 }
 
+float trustAt(double distance_mm) {
+  constexpr double kTrusted_mm = 2;  // standard deviation of the fall with distance
+  return static_cast<float>(std::exp(-0.5 * std::pow(distance_mm / kTrusted_mm, 2)));
+}
+
 int partUnder(const Points3& points, const Mesh& mesh, const std::vector<int>& part) {
   std::vector<int> votes(static_cast<std::size_t>(*std::max_element(part.begin(), part.end())) + 1, 0);
   const SurfaceIndex surface(mesh);
@@ -446,14 +442,12 @@ Registration registerTemplate(const MorphableModel& source, const Mesh& target,
     followSkin(before, skin_vertices, before, members, vertices);
   }
   result.vertices = vertices.cast<float>();
-  constexpr double kTrusted_mm = 2;
   constexpr float kHiddenConfidence = 0.3F;  // somewhere near: the neighbours that carried it are close
   result.confidence = Eigen::VectorXf::Zero(source.numVertices());
   for (int i = 0; i < num_skin; ++i) {
     if (result.hidden[skin_vertices[i]]) result.confidence[skin_vertices[i]] = kHiddenConfidence;
     if (distance_mm[i] < 0) continue;
-    result.confidence[skin_vertices[i]] =
-        static_cast<float>(std::exp(-0.5 * std::pow(distance_mm[i] / kTrusted_mm, 2)));
+    result.confidence[skin_vertices[i]] = trustAt(distance_mm[i]);
   }
   return result;
 }

@@ -12,8 +12,8 @@ struct RegistrationOptions {
   // Smoothing length of each stage, mm: features of the displacement finer than this are suppressed.
   std::vector<double> smoothing_mm = {40, 25, 15, 9, 5.5, 3.5};
   int iterations_per_stage = 3;
-  double max_distance_mm =
-      20;                   // of a surface point from the vertex it draws, first stage; a third in the last
+  // Of a surface point from the vertex that it draws, first stage; a third of it in the last.
+  double max_distance_mm = 20;
   double min_cosine = 0.5;  // between the normals of a vertex and of the surface point that draws it
 
   void check() const;  // throws std::invalid_argument naming field, value and range
@@ -21,13 +21,16 @@ struct RegistrationOptions {
 
 // A template mesh laid onto another head.
 struct Registration {
-  Points3 vertices;  // V×3, the template's vertices in the target's frame
-  Eigen::VectorXf
-      confidence;         // V, in [0, 1]: 1 = lies on the target's surface, 0 = carried along by neighbours
+  Points3 vertices;  // V×3 mm, the template's vertices in the target's frame
+  // V, in [0, 1]: 1 = lies on the target's surface, 0 = carried along by neighbours.
+  Eigen::VectorXf confidence;
   std::vector<int> part;  // V, connected part of the template; `skin_part` is the one with the landmarks
   int skin_part = 0;
   std::vector<std::uint8_t> hidden;  // V, 1 = inside of the mouth and the eye sockets, which nothing draws
 };
+
+// Confidence, in (0, 1], of a point that lies so far from its counterpart.
+float trustAt(double distance_mm);
 
 // Connected part that most of the points lie on. Points that are not finite do not count.
 int partUnder(const Points3& points, const Mesh& mesh, const std::vector<int>& part);

@@ -14,9 +14,9 @@ struct ModelLandmarks {
   float spread_mm = 0;  // root mean square distance of the views' lines of sight from them
 };
 
-// Renders the mean under soft light from several sides, reads each picture, and casts what it reads back onto
-// the surface. Nothing when the pictures show no face: the model does not look along +Z with +Y up, or is no
-// face.
+// Renders the mean under soft light from several sides, reads each picture, and takes for each landmark the
+// point that its lines of sight pass by most closely. Nothing when the pictures show no face: the model does
+// not look along +Z with +Y up, or is no face.
 std::optional<ModelLandmarks> findModelLandmarks(const MorphableModel& model, const FaceDetector& detector,
                                                  const LandmarkRegressor& regressor);
 

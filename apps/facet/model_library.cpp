@@ -42,8 +42,7 @@ std::vector<std::string> missingParts(const MorphableModel& model) {
   note(model.dense.size() > 0, "dense landmarks");
   note(model.uv.rows() > 0, "texture coordinates");
   note(model.albedo_mean.rows() > 0, "skin colour");
-  // Eyelids alone, as FLAME can have them, are not a face's worth of named shapes.
-  note(model.blendshapes.cols() > 0 || model.num_blendshapes > 2, "named shapes");
+  note(model.hasNamedShapes(), "named shapes");
   return missing;
 }
 

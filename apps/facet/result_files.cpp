@@ -114,18 +114,14 @@ void writeFaceGlb(const std::filesystem::path& path, const MorphableModel& model
   const auto addTarget = [&](const std::string& name, const Points3& displacement) {
     asset.targets.push_back({name, displacement});
   };
-  const auto shapeOf = [&](const Basis& shapes, Eigen::Index i) -> Points3 {
-    const Eigen::VectorXf column = shapes.col(i);
-    return Eigen::Map<const Points3>(column.data(), model.numVertices(), 3);
-  };
   for (Eigen::Index e = 0; e < model.blendshapes.cols(); ++e) {
-    addTarget(model.blendshape_names[e], shapeOf(model.blendshapes, e));
+    addTarget(model.blendshape_names[e], model.blendshapes.points(e));
   }
   // Modes in standard deviations mean nothing to an animator and are as large as the mesh each; where there
   // are named shapes, what the photo makes of them stands for them.
   for (int e = 0; e < model.numExpression(); ++e) {
     if (model.isBlendshape(e) || model.blendshapes.cols() == 0) {
-      addTarget(model.expression_names[e], shapeOf(model.expression, e));
+      addTarget(model.expression_names[e], model.expression.points(e));
     }
   }
   if (model.num_blendshapes < model.numExpression() && model.blendshapes.cols() > 0) {
