@@ -12,12 +12,12 @@
 
 #include "core/check.h"
 #include "core/error.h"
-#include "core/io/file_kind.h"
+#include "core/io/eos_landmarks.h"
 #include "core/io/files.h"
 #include "core/io/hdf5_file.h"
 #include "core/io/mat_file.h"
+#include "core/io/model_families.h"
 #include "core/io/model_parts.h"
-#include "core/io/vertex_parts.h"
 
 namespace facet {
 namespace fs = std::filesystem;
@@ -25,20 +25,6 @@ namespace {
 
 using Json = nlohmann::json;
 using Matrices = std::map<std::string, Eigen::MatrixXf>;
-
-constexpr const char* kBaselLicence =
-    "University of Basel, for non-commercial research only and not to be passed on; register at "
-    "https://faces.dmi.unibas.ch/bfm/";
-
-// The complaints of `read` under the companion's name.
-template <typename Read>
-auto inCompanion(const std::string& name, const Read& read) {
-  try {
-    return read();
-  } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument("its companion " + name + " " + error.what());
-  }
-}
 
 // The array `name` out of the MATLAB file `companion` beside the model; nothing if there is no such file.
 std::optional<Eigen::MatrixXf> readMatBeside(const fs::path& model, const std::string& companion,
@@ -145,7 +131,8 @@ std::optional<GuoExpressions> readGuoExpressions(const fs::path& path, Eigen::In
             "has ", file->size(), " bytes; ", count, " modes and the mean of ", result.kept.size(),
             " vertices were expected");
     reader.skip(4 * rows);  // the mean expression, which is left out with this basis
-    std::istringstream text(std::string(deviations->begin(), deviations->end()));
+    std::istringstream text(
+        std::string(reinterpret_cast<const char*>(deviations->data()), deviations->size()));
     Eigen::MatrixXf sigma(count, 1);
     for (int k = 0; k < count; ++k)
       require(bool(text >> sigma(k)), "has ", count, " modes but std_exp.txt has ", k, " numbers");
@@ -166,8 +153,7 @@ MorphableModel bfm2009From(Matrices arrays, const fs::path& path) {
   MorphableModel model;
   model.id = "bfm-2009";
   model.name = "Basel Face Model 2009";
-  model.licence = kBaselLicence;
-  model.source = "https://faces.dmi.unibas.ch/bfm/main.php?nav=1-2&id=downloads";
+  setOrigin(model.id, model);
   const Points3 mean = pointsFrom(get(arrays, "shapeMU"), "shapeMU");
   const Eigen::Index num_vertices = mean.rows();
   const float unit = millimetresPerUnit(mean, kMicrometres, model.reader_notes);
@@ -221,8 +207,7 @@ MorphableModel deep3dFrom(Matrices arrays) {
   MorphableModel model;
   model.id = "bfm-2009-front";
   model.name = "Basel Face Model 2009, front face of Deep3DFaceReconstruction";
-  model.licence = kBaselLicence;
-  model.source = "https://github.com/sicxu/Deep3DFaceRecon_pytorch#prepare-prerequisite-models";
+  setOrigin(model.id, model);
   model.mean = pointsFrom(get(arrays, "meanshape"), "meanshape");
   const Eigen::Index num_vertices = model.mean.rows();
   const float unit = millimetresPerUnit(model.mean, kDecimetres, model.reader_notes);
@@ -236,10 +221,7 @@ MorphableModel deep3dFrom(Matrices arrays) {
       scaledModes(take(arrays, "exBase"), std::nullopt, num_vertices, "exBase", unit);
   model.expression_names = numberedNames("expression", expression.cols());
   model.expression = Basis::compact(std::move(expression));
-  Points3 colours = pointsFrom(get(arrays, "meantex"), "meantex");
-  require(colours.rows() == num_vertices, "its \"meantex\" has ", colours.rows(), " colours for ",
-          num_vertices, " vertices");
-  setDisplayColours(std::move(colours),
+  setDisplayColours(pointsFrom(get(arrays, "meantex"), "meantex"),
                     scaledModes(take(arrays, "texBase"), std::nullopt, num_vertices, "texBase", 1), model);
   orientTriangles(model);
   const Eigen::MatrixXf& keypoints = get(arrays, "keypoints");
@@ -253,8 +235,7 @@ MorphableModel face3dFrom(Matrices arrays, const fs::path& path) {
   MorphableModel model;
   model.id = "face3d-bfm";
   model.name = "Basel Face Model 2009 with expressions, as prepared for face3d and 3DDFA";
-  model.licence = kBaselLicence;
-  model.source = "https://github.com/yfeng95/face3d/blob/master/examples/Data/BFM/readme.md";
+  setOrigin("face3d", model);
   Points3 mean = pointsFrom(get(arrays, "model.shapeMU"), "model.shapeMU");
   const Points3 expression_mean = pointsFrom(get(arrays, "model.expMU"), "model.expMU");
   require(expression_mean.rows() == mean.rows(), "its \"model.expMU\" has ", expression_mean.rows(),
@@ -270,11 +251,8 @@ MorphableModel face3dFrom(Matrices arrays, const fs::path& path) {
       scaledModes(take(arrays, "model.expPC"), get(arrays, "model.expEV"), num_vertices, "model.expPC", unit);
   model.expression_names = numberedNames("expression", expression.cols());
   model.expression = Basis::compact(std::move(expression));
-  Points3 colours = pointsFrom(get(arrays, "model.texMU"), "model.texMU");
-  require(colours.rows() == num_vertices, "its \"model.texMU\" has ", colours.rows(), " colours for ",
-          num_vertices, " vertices");
   setDisplayColours(
-      std::move(colours),
+      pointsFrom(get(arrays, "model.texMU"), "model.texMU"),
       scaledModes(take(arrays, "model.texPC"), get(arrays, "model.texEV"), num_vertices, "model.texPC", 1),
       model);
   orientTriangles(model);
@@ -374,19 +352,15 @@ void setAlbedo2020(const Hdf5File& file, MorphableModel& model) {
 
 struct KnownHdf5Model {
   Eigen::Index num_vertices;
-  const char *id, *name, *page;
+  const char *id, *name, *family;
 };
 constexpr KnownHdf5Model kKnownHdf5Models[] = {
-    {53149, "bfm-2017", "Basel Face Model 2017", "https://faces.dmi.unibas.ch/bfm/bfm2017.html"},
-    {28588, "bfm-2017-face12", "Basel Face Model 2017, face12",
-     "https://faces.dmi.unibas.ch/bfm/bfm2017.html"},
-    {53490, "bfm-2009-publicmm1", "Basel Face Model 2009 with expressions of 2017",
-     "https://faces.dmi.unibas.ch/bfm/bfm2017.html"},
-    {47439, "bfm-2019", "Basel Face Model 2019", "https://faces.dmi.unibas.ch/bfm/bfm2019.html"},
-    {27657, "bfm-2019-face12", "Basel Face Model 2019, face12",
-     "https://faces.dmi.unibas.ch/bfm/bfm2019.html"},
-    {58203, "bfm-2019-fullhead", "Basel Face Model 2019, full head",
-     "https://faces.dmi.unibas.ch/bfm/bfm2019.html"},
+    {53149, "bfm-2017", "Basel Face Model 2017", "bfm-2017"},
+    {28588, "bfm-2017-face12", "Basel Face Model 2017, face12", "bfm-2017"},
+    {53490, "bfm-2009-publicmm1", "Basel Face Model 2009 with expressions of 2017", "bfm-2017"},
+    {47439, "bfm-2019", "Basel Face Model 2019", "bfm-2019"},
+    {27657, "bfm-2019-face12", "Basel Face Model 2019, face12", "bfm-2019"},
+    {58203, "bfm-2019-fullhead", "Basel Face Model 2019, full head", "bfm-2019"},
 };
 
 // The points that the file names ("center.nose.tip"); the 68 of iBUG if they are among them as "1" to "68".
@@ -431,23 +405,13 @@ void setNamedLandmarks(const Hdf5File& file, float unit, MorphableModel& model) 
 // The other half of an albedo or a face12 model: an .h5 file in the same folder whose name contains `part`.
 template <typename Use>
 bool withHdf5Beside(const fs::path& path, const std::string& part, const Use& use) {
-  std::error_code error;
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  std::vector<fs::path> candidates;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    std::string name = entry.path().filename().string();
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-    if (name.find(part) != std::string::npos && name.ends_with(".h5") &&
-        entry.path().filename() != path.filename())
-      candidates.push_back(entry.path());
+  for (const fs::path& candidate : filesBeside(path)) {
+    const std::string name = candidate.filename().string(), in_lower_case = lowerCase(name);
+    if (in_lower_case.find(part) == std::string::npos || !in_lower_case.ends_with(".h5")) continue;
+    const SharedBytes bytes = mapBytes(candidate);
+    if (inCompanion(name, [&] { return use(Hdf5File(bytes)); })) return true;
   }
-  std::sort(candidates.begin(), candidates.end());
-  return std::any_of(candidates.begin(), candidates.end(), [&use](const fs::path& candidate) {
-    return inCompanion(candidate.filename().string(), [&] {
-      const SharedBytes bytes = mapBytes(candidate);
-      return use(Hdf5File({bytes.data(), bytes.size()}));
-    });
-  });
+  return false;
 }
 
 // Shape, expressions and colours; everything but the albedo model.
@@ -466,13 +430,12 @@ MorphableModel shapeModelFrom(const Hdf5File& file) {
   if (known != std::end(kKnownHdf5Models)) {
     model.id = known->id;
     model.name = known->name;
-    model.licence = kBaselLicence;
-    model.source = known->page;
+    setOrigin(known->family, model);
   } else {
     model.id = "scalismo-" + std::to_string(num_vertices);
     model.name = "scalismo model of " + std::to_string(num_vertices) + " vertices";
-    model.licence = std::string("unknown; for the Basel models: ") + kBaselLicence;
-    model.source = "https://faces.dmi.unibas.ch/bfm/";
+    model.licence = "unknown; of the Basel models: " + findModelFamily("bfm-2019")->licence;
+    model.source = findModelFamily("bfm-2019")->page;
     model.reader_notes.push_back("has " + std::to_string(num_vertices) +
                                  " vertices, as no published Basel model");
   }
@@ -493,8 +456,6 @@ MorphableModel shapeModelFrom(const Hdf5File& file) {
   model.triangles = trianglesFrom(file.read(cells), cells, false, num_vertices);
   if (file.has("color/model/mean")) {
     StatisticalPart colour = readPart(file, "color", model.reader_notes);
-    require(colour.mean.rows() == num_vertices, "its color part has ", colour.mean.rows(),
-            " vertices, the shape ", num_vertices);
     setDisplayColours(std::move(colour.mean), std::move(colour.modes), model);
   }
   orientTriangles(model);
@@ -510,9 +471,8 @@ MorphableModel hdf5ModelFrom(const Hdf5File& file, const fs::path& path) {
       model = shapeModelFrom(other);
       return true;
     });
-    require(found,
-            "holds albedo without a shape; put model2019_face12.h5 beside it, from "
-            "https://faces.dmi.unibas.ch/bfm/bfm2019.html");
+    require(found, "holds albedo without a shape; put model2019_face12.h5 beside it, from ",
+            findModelFamily("bfm-2019")->page);
     setAlbedo2020(file, model);
     return model;
   }
@@ -543,15 +503,6 @@ MorphableModel bfmModelFrom(ByteSpan file, const fs::path& path) try {
   fail(ErrorKind::kModel, path.string(), ": ", error.what());
 } catch (const std::bad_alloc&) {
   fail(ErrorKind::kModel, path.string(), ": needs more memory than there is");
-}
-
-MorphableModel readBfmModel(const fs::path& path) try {
-  const SharedBytes file = mapBytes(path);
-  refuseLookalikes(file.data(), file.size(), path);
-  return bfmModelFrom({file.data(), file.size()}, path);
-} catch (const Error& error) {
-  if (error.kind() == ErrorKind::kModel) throw;
-  fail(ErrorKind::kModel, error.what());
 }
 
 }  // namespace facet

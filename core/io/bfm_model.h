@@ -27,10 +27,7 @@ namespace facet {
 //   face12 model beside it. Reading that model finds the albedo beside it, too. Smith et al., "A Morphable
 //   Face Albedo Model", CVPR 2020.
 //
-// Errors: Error(kModel) naming the file, the array and the way out.
-MorphableModel readBfmModel(const std::filesystem::path& path);
-
-// The same for the bytes of a file; companions are looked for beside `path`.
+// Companions are looked for beside `path`. Errors: Error(kModel) naming the file, the array and the way out.
 MorphableModel bfmModelFrom(ByteSpan file, const std::filesystem::path& path);
 
 }  // namespace facet

@@ -6,15 +6,13 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <span>
 
 #include "core/check.h"
+#include "core/io/shared_bytes.h"
 
 namespace facet {
 
 static_assert(std::endian::native == std::endian::little, "the readers of binary files assume memory order");
-
-using ByteSpan = std::span<const std::uint8_t>;
 
 // A number at an address that need not be aligned.
 template <typename T>
@@ -99,7 +97,8 @@ void withNumberType(const NumberType& type, const Use& use) {
   require(false, "holds numbers of a kind that cannot be read here");
 }
 
-// Deflate turns one byte into at most so many (zlib's technical details); a claim beyond that is damage.
+// Deflate turns one byte into at most so many (zlib's documentation: 258 bytes in 2 bits); a claim beyond
+// that is damage.
 constexpr std::uint64_t kMaxDeflateRatio = 1032;
 
 }  // namespace facet

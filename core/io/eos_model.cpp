@@ -6,9 +6,10 @@
 
 #include "core/check.h"
 #include "core/error.h"
-#include "core/io/file_kind.h"
+#include "core/io/eos_landmarks.h"
 #include "core/io/files.h"
-#include "core/io/vertex_parts.h"
+#include "core/io/model_families.h"
+#include "core/io/model_parts.h"
 
 namespace facet {
 namespace fs = std::filesystem;
@@ -146,27 +147,17 @@ void checkIndices(const Triangles& triangles, Eigen::Index count, const char* na
 // Blendshapes from a file of their own, the first one in the model's folder that is for its mesh.
 std::vector<Blendshape> blendshapesBeside(const fs::path& path, Eigen::Index rows,
                                           std::vector<std::string>& notes) {
-  std::error_code error;
-  std::vector<fs::path> candidates;
-  for (const auto& entry :
-       fs::directory_iterator(path.has_parent_path() ? path.parent_path() : fs::path("."), error)) {
-    const std::string name = entry.path().filename().string();
-    if (name.find("blendshapes") != std::string::npos && name.ends_with(".bin"))
-      candidates.push_back(entry.path());
-  }
-  std::sort(candidates.begin(), candidates.end());
-  for (const fs::path& candidate : candidates) {
+  for (const fs::path& candidate : filesBeside(path)) {
     const std::string name = candidate.filename().string();
-    try {
-      const std::vector<std::uint8_t> bytes = readBytes(candidate);
+    if (name.find("blendshapes") == std::string::npos || !name.ends_with(".bin")) continue;
+    const SharedBytes bytes = mapBytes(candidate);
+    std::vector<Blendshape> shapes = inCompanion(name, [&] {
       ByteReader reader(bytes);
-      std::vector<Blendshape> shapes = readBlendshapes(reader);
-      if (shapes.empty() || shapes[0].offsets.size() != rows) continue;
-      notes.push_back("expressions are the blendshapes of " + name);
-      return shapes;
-    } catch (const std::invalid_argument& complaint) {
-      throw std::invalid_argument("its companion " + name + " " + complaint.what());
-    }
+      return readBlendshapes(reader);
+    });
+    if (shapes.empty() || shapes[0].offsets.size() != rows) continue;
+    notes.push_back("expressions are the blendshapes of " + name);
+    return shapes;
   }
   notes.push_back("has no expressions; put expression_blendshapes_3448.bin of eos beside it");
   return {};
@@ -182,12 +173,8 @@ MorphableModel modelFrom(EosFile file, const fs::path& path) {
   model.id = (is_surrey ? "eos-sfm-" : "eos-") + std::to_string(num_vertices);
   model.name = is_surrey ? "Surrey Face Model, " + std::to_string(num_vertices) + " vertices"
                          : "eos model of " + std::to_string(num_vertices) + " vertices";
-  model.licence = is_surrey
-                      ? "University of Surrey, free for academic research, commercial use on request; see "
-                        "https://cvssp.org/faceweb/3dmm/facemodels/"
-                      : "unknown; that of the model from which it was converted";
-  model.source = is_surrey ? "https://github.com/patrikhuber/eos/tree/master/share"
-                           : "https://github.com/patrikhuber/eos";
+  setOrigin("sfm", model);
+  if (!is_surrey) model.licence = "unknown; that of the model from which it was converted";
   model.topology = model.id;
 
   Points3 mean = shape_mean;
@@ -230,10 +217,7 @@ MorphableModel modelFrom(EosFile file, const fs::path& path) {
   }
 
   if (file.colour.mean.size() > 0) {
-    Points3 colours = pointsFrom(file.colour.mean, "colour mean");
-    require(colours.rows() == num_vertices, "its colours are for ", colours.rows(),
-            " vertices, the shape has ", num_vertices);
-    setDisplayColours(std::move(colours),
+    setDisplayColours(pointsFrom(file.colour.mean, "colour mean"),
                       scaledModes(std::move(file.colour.basis), deviations(file.colour.variance, "colour"),
                                   num_vertices, "colour basis", 1),
                       model);
@@ -280,15 +264,6 @@ MorphableModel eosModelFrom(ByteSpan file, const fs::path& path) try {
   fail(ErrorKind::kModel, path.string(), ": ", error.what());
 } catch (const std::bad_alloc&) {
   fail(ErrorKind::kModel, path.string(), ": needs more memory than there is");
-}
-
-MorphableModel readEosModel(const fs::path& path) try {
-  const SharedBytes file = mapBytes(path);
-  refuseLookalikes(file.data(), file.size(), path);
-  return eosModelFrom({file.data(), file.size()}, path);
-} catch (const Error& error) {
-  if (error.kind() == ErrorKind::kModel) throw;
-  fail(ErrorKind::kModel, error.what());
 }
 
 }  // namespace facet

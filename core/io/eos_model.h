@@ -15,10 +15,7 @@ namespace facet {
 // …_model_contours.json beside it. The edge topology file is not read: what it lists follows from the
 // triangles.
 //
-// Errors: Error(kModel) naming the file, the part and the way out.
-MorphableModel readEosModel(const std::filesystem::path& path);
-
-// The same for the bytes of a file; companions are looked for beside `path`.
+// Companions are looked for beside `path`. Errors: Error(kModel) naming the file, the part and the way out.
 MorphableModel eosModelFrom(ByteSpan file, const std::filesystem::path& path);
 
 // By content: a version from 1 to 4, then a mean of 3V×1 numbers and a basis of as many rows.

@@ -4,8 +4,8 @@
 #include <sstream>
 
 #include "core/check.h"
+#include "core/io/model_families.h"
 #include "core/io/model_parts.h"
-#include "core/io/vertex_parts.h"
 
 namespace facet {
 namespace {
@@ -75,20 +75,12 @@ MorphableModel faceVerseModelFrom(const PickleValue& file) try {
   MorphableModel model;
   model.id = "faceverse";
   model.name = "FaceVerse";
-  model.licence =
-      "FaceVerse, (c) its authors: for academic research only; the files come with an agreement to sign";
-  model.source = "https://github.com/LizhenWangT/FaceVerse";
+  setOrigin("faceverse", model);
 
   model.mean = file["meanshape"].points();
   const std::int64_t num_vertices = model.mean.rows();
   model.topology = "faceverse-" + std::to_string(num_vertices);
-  const PickleValue triangles = file["tri"];
-  if (triangles.shape().size() != 2 || triangles.shape()[1] != 3 || triangles.shape()[0] == 0) {
-    triangles.complain("is ", shapeText(triangles.shape()), ", expected F x 3");
-  }
-  const std::vector<std::int32_t> corners = triangles.indices(num_vertices);
-  model.triangles =
-      Eigen::Map<const Triangles>(corners.data(), static_cast<Eigen::Index>(corners.size()) / 3, 3);
+  model.triangles = file["tri"].triangles(num_vertices);
   Eigen::MatrixXf identity = file["idBase"].modes(num_vertices);
   Eigen::MatrixXf expression = file[file.has("exBase_52") ? "exBase_52" : "exBase"].modes(num_vertices);
 
@@ -136,13 +128,9 @@ MorphableModel faceVerseModelFrom(const PickleValue& file) try {
   }
   if (model.landmarks68.size() == 0) model.reader_notes.emplace_back("has no iBUG-68 landmarks");
   if (file.has("meantex")) {
-    const PickleValue colours = file["meantex"];
-    Points3 mean_colours = colours.points();
-    if (mean_colours.rows() != num_vertices)
-      colours.complain("has ", mean_colours.rows(), " colours for ", num_vertices, " vertices");
     Eigen::MatrixXf modes;
     if (file.has("texBase")) modes = file["texBase"].modes(num_vertices);
-    setDisplayColours(std::move(mean_colours), std::move(modes), model);
+    setDisplayColours(file["meantex"].points(), std::move(modes), model);
   }
   if (file.has("skinmask") && file["skinmask"].count() == num_vertices) {
     const std::vector<std::int32_t> mask = file["skinmask"].indices();
@@ -163,14 +151,6 @@ MorphableModel faceVerseModelFrom(const PickleValue& file) try {
   return model;
 } catch (const std::invalid_argument& error) {
   fail(ErrorKind::kModel, file.name(), ": is not a valid FaceVerse model: ", error.what());
-}
-
-MorphableModel readFaceVerseModel(const std::filesystem::path& path) {
-  const PickleValue file = readPython(path);
-  if (!isFaceVerseModel(file)) {
-    file.complain("is not a FaceVerse model: it has no meanshape, idBase, exBase and tri");
-  }
-  return faceVerseModelFrom(file);
 }
 
 }  // namespace facet

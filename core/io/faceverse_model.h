@@ -1,7 +1,5 @@
 #pragma once
 
-#include <filesystem>
-
 #include "core/io/pickle.h"
 #include "core/morphable_model.h"
 
@@ -15,7 +13,7 @@ namespace facet {
 // metric unit gives a face of natural size, scaled so that the outer corners of the eyes are 90 mm apart
 // (Farkas, "Anthropometry of the Head and Face", 1994: 88 mm to 91 mm on average). A note says so.
 bool isFaceVerseModel(const PickleValue& file);
+// Errors: Error(kModel) naming the file, the array and what is wrong with it.
 MorphableModel faceVerseModelFrom(const PickleValue& file);
-MorphableModel readFaceVerseModel(const std::filesystem::path& path);
 
 }  // namespace facet

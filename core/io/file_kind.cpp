@@ -1,9 +1,7 @@
 #include "core/io/file_kind.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
-#include <fstream>
 #include <string>
 #include <string_view>
 
@@ -47,9 +45,9 @@ bool isPickle(std::string_view head) {
 
 }  // namespace
 
-FileKind fileKind(const std::uint8_t* bytes, std::size_t size) {
+FileKind fileKind(ByteSpan file) {
   using std::string_view_literals::operator""sv;
-  const std::string_view head(reinterpret_cast<const char*>(bytes), std::min(size, kHeadBytes));
+  const std::string_view head(reinterpret_cast<const char*>(file.data()), std::min(file.size(), kHeadBytes));
   if (head.starts_with("\x89HDF\r\n\x1A\n"sv)) return FileKind::kHdf5;
   if (head.starts_with("MATLAB 5.0 MAT-file"sv)) return FileKind::kMat5;
   // MATLAB 7.3 puts a text of its own in front of HDF5's signature.
@@ -63,16 +61,8 @@ FileKind fileKind(const std::uint8_t* bytes, std::size_t size) {
   return isText(head) ? FileKind::kText : FileKind::kUnknown;
 }
 
-FileKind fileKind(const std::filesystem::path& path) {
-  std::array<char, kHeadBytes> head{};
-  std::ifstream file(path, std::ios::binary);
-  file.read(head.data(), head.size());
-  return fileKind(reinterpret_cast<const std::uint8_t*>(head.data()),
-                  static_cast<std::size_t>(file.gcount()));
-}
-
-void refuseLookalikes(const std::uint8_t* bytes, std::size_t size, const std::filesystem::path& path) {
-  const FileKind kind = fileKind(bytes, size);
+void refuseLookalikes(ByteSpan file, const std::filesystem::path& path) {
+  const FileKind kind = fileKind(file);
   if (kind == FileKind::kHtml) {
     fail(ErrorKind::kModel, path.string(),
          ": is a web page (HTML), not a model: most likely the login page that ",

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <filesystem>
+
+#include "core/io/shared_bytes.h"
 
 namespace facet {
 
@@ -20,13 +20,10 @@ enum class FileKind {
   kPickle,  // Python's pickle, protocol 0 to 5
 };
 
-FileKind fileKind(const std::uint8_t* bytes, std::size_t size);
-
-// The same for a file's first bytes; kUnknown for one that cannot be read.
-FileKind fileKind(const std::filesystem::path& path);
+FileKind fileKind(ByteSpan file);
 
 // Error(kModel) when the bytes are a web page or a Git LFS pointer, which is what a download without a login,
 // or a clone without Git LFS, leaves under a model's name. `path` leads the message.
-void refuseLookalikes(const std::uint8_t* bytes, std::size_t size, const std::filesystem::path& path);
+void refuseLookalikes(ByteSpan file, const std::filesystem::path& path);
 
 }  // namespace facet

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <optional>
 
-#include "core/io/file_kind.h"
+#include "core/io/model_families.h"
+#include "core/io/model_parts.h"
 #include "core/io/obj_parser.h"
-#include "core/io/vertex_parts.h"
 
 namespace facet {
 namespace fs = std::filesystem;
@@ -28,19 +27,6 @@ struct Companions {
   Triangles uv_triangles;
   std::optional<PickleValue> texture;
 };
-
-std::string lowerCase(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
-Triangles trianglesOf(const PickleValue& value, std::int64_t limit) {
-  const std::vector<std::int64_t> shape = value.shape();
-  if (shape.size() != 2 || shape[1] != 3 || shape[0] == 0)
-    value.complain("is ", shapeText(shape), ", expected F x 3");
-  const std::vector<std::int32_t> indices = value.indices(limit);
-  return Eigen::Map<const Triangles>(indices.data(), shape[0], 3);
-}
 
 LandmarkEmbedding embeddingFrom(const PickleValue& triangles, const PickleValue& weights,
                                 std::int64_t num_triangles) {
@@ -132,11 +118,8 @@ void nameRelease(const fs::path& path, MorphableModel& model) {
     model.id = "flame-" + std::string(year) + (is_open ? "-open" : "");
     model.name = "FLAME " + std::string(year) + (is_open ? " Open" : "");
   }
-  model.licence =
-      "FLAME, (c) Max Planck Society: non-commercial scientific research; only the release named FLAME 2023 "
-      "Open is "
-      "CC-BY-4.0. The file does not say which release it is" +
-      std::string(model.id == "flame" ? "" : " (its name says " + model.name + ")");
+  model.licence += ". The file does not say which release it is" +
+                   std::string(model.id == "flame" ? "" : " (its name says " + model.name + ")");
 }
 
 void readMasks(const PickleValue& file, std::int64_t num_vertices, Companions& found) {
@@ -205,7 +188,7 @@ bool readCompanion(const PickleValue& file, const MorphableModel& model, Compani
     const PickleValue vt = file["vt"], ft = file["ft"];
     const std::vector<std::int64_t> shape = vt.shape();
     if (shape.size() != 2 || shape[1] < 2) vt.complain("is ", shapeText(shape), ", expected T x 2");
-    Triangles triangles = trianglesOf(ft, shape[0]);
+    Triangles triangles = ft.triangles(shape[0]);
     if (triangles.rows() == num_triangles) {
       found.uv = vt.matrix(shape[0], {shape[0], kAny}).leftCols<2>();
       found.uv_triangles = std::move(triangles);
@@ -240,17 +223,11 @@ bool readObjUvs(const fs::path& path, const MorphableModel& model, Companions& f
 Companions findCompanions(const fs::path& path, MorphableModel& model) {
   Companions found;
   std::vector<fs::path> files;
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const std::string extension = lowerCase(entry.path().extension().string());
-    const bool can_be =
-        extension == ".pkl" || extension == ".npy" || extension == ".npz" || extension == ".obj";
-    if (can_be && entry.is_regular_file(ignored) && !fs::equivalent(entry.path(), path, ignored)) {
-      files.push_back(entry.path());
-    }
+  for (const fs::path& file : filesBeside(path)) {
+    const std::string extension = lowerCase(file.extension().string());
+    if (extension == ".pkl" || extension == ".npy" || extension == ".npz" || extension == ".obj")
+      files.push_back(file);
   }
-  std::sort(files.begin(), files.end());
   constexpr std::size_t kMostFiles = 100;
   if (files.size() > kMostFiles) {
     model.reader_notes.push_back("of the " + std::to_string(files.size()) + " files beside it the first " +
@@ -436,10 +413,6 @@ void addAlbedo(const PickleValue& texture, MorphableModel& model) {
   }
 }
 
-void rethrowAsModelError(const std::string& name, const std::exception& error) {
-  fail(ErrorKind::kModel, name, ": is not a valid FLAME model: ", error.what());
-}
-
 }  // namespace
 
 bool isFlameModel(const PickleValue& file) {
@@ -450,7 +423,7 @@ MorphableModel flameModelFrom(const PickleValue& file) try {
   MorphableModel model;
   model.id = "flame";
   model.name = "FLAME";
-  model.source = "https://flame.is.tue.mpg.de (register, then Downloads)";
+  setOrigin("flame", model);
   model.topology = "flame";
   nameRelease(file.name(), model);
 
@@ -461,7 +434,7 @@ MorphableModel flameModelFrom(const PickleValue& file) try {
   model.mean = mean.matrix(num_vertices, {num_vertices, 3});
   const float unit_mm = millimetresPerUnit(model.mean, kMetres, model.reader_notes);
   model.mean *= unit_mm;
-  model.triangles = trianglesOf(file[file.has("f") ? "f" : "faces"], num_vertices);
+  model.triangles = file[file.has("f") ? "f" : "faces"].triangles(num_vertices);
 
   const PickleValue modes = file["shapedirs"];
   Eigen::MatrixXf all = modes.matrix(3 * num_vertices, {num_vertices, 3, kAny});
@@ -494,8 +467,7 @@ MorphableModel flameModelFrom(const PickleValue& file) try {
   model.check();
   return model;
 } catch (const std::invalid_argument& error) {
-  rethrowAsModelError(file.name(), error);
-  throw;
+  fail(ErrorKind::kModel, file.name(), ": is not a valid FLAME model: ", error.what());
 }
 
 MorphableModel readFlameModel(const fs::path& path) try {
@@ -522,8 +494,7 @@ MorphableModel readFlameModel(const fs::path& path) try {
   model.check();
   return model;
 } catch (const std::invalid_argument& error) {
-  rethrowAsModelError(path.string(), error);
-  throw;
+  fail(ErrorKind::kModel, path.string(), ": is not a valid FLAME model: ", error.what());
 }
 
 }  // namespace facet

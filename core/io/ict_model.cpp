@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/io/files.h"
+#include "core/io/model_families.h"
 #include "core/io/model_io.h"
 #include "core/io/model_parts.h"
 #include "core/io/obj_parser.h"
@@ -152,8 +153,7 @@ MorphableModel modelFrom(IctData data) {
   MorphableModel model;
   model.id = "ict-facekit-light";
   model.name = "ICT-FaceKit light";
-  model.licence = "MIT, (c) 2020 USC Institute for Creative Technologies";
-  model.source = "https://github.com/ICT-VGL/ICT-FaceKit";
+  setOrigin("ict", model);
   model.topology = "ict-facekit";
   model.mean = kMillimetresPerUnit * data.mean;
   data.identity *= kMillimetresPerUnit;
@@ -322,16 +322,15 @@ MorphableModel ictModelFrom(const Npz& arrays, const fs::path& path) try {
 
 MorphableModel readIctModel(const fs::path& path) try {
   if (!fs::exists(path)) {
-    fail(ErrorKind::kModel, path.string(),
-         ": no such file or folder; get ICT-FaceKit from https://github.com/ICT-VGL/ICT-FaceKit");
+    fail(ErrorKind::kModel, path.string(), ": no such file or folder; get ICT-FaceKit from ",
+         findModelFamily("ict")->page);
   }
   if (!fs::is_directory(path)) return ictModelFrom(readNpz(path), path);
   for (const fs::path& folder : {path, path / "FaceXModel"}) {
     if (fs::exists(folder / "generic_neutral_mesh.obj")) return modelFrom(dataFromFolder(folder));
   }
-  fail(ErrorKind::kModel, path.string(),
-       ": has no generic_neutral_mesh.obj; give the FaceXModel folder of "
-       "https://github.com/ICT-VGL/ICT-FaceKit");
+  fail(ErrorKind::kModel, path.string(), ": has no generic_neutral_mesh.obj; give the FaceXModel folder of ",
+       findModelFamily("ict")->page);
 } catch (const Json::exception& error) {
   fail(ErrorKind::kModel, path.string(), ": vertex_indices.json is not as published: ", error.what());
 } catch (const std::invalid_argument& error) {

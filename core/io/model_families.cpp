@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "core/check.h"
+
 namespace facet {
 
 const std::vector<ModelFamily>& modelFamilies() {
-  static const char* const kBasel =
+  static const std::string kBasel =
       "University of Basel: non-commercial use after registration, not to be passed on";
+  static const std::string kFromBasel = "made from BFM 2009 (" + kBasel + "); the code is MIT";
   static const std::vector<ModelFamily> families = {
       {"ict", "ICT-FaceKit light", "the folder FaceXModel",
        "MIT, (c) 2020 USC Institute for Creative Technologies", "https://github.com/ICT-VGL/ICT-FaceKit"},
@@ -34,10 +37,11 @@ const std::vector<ModelFamily>& modelFamilies() {
        "University of Surrey: non-commercial use; larger versions on request",
        "https://github.com/patrikhuber/eos/tree/master/share"},
       {"faceverse", "FaceVerse", "faceverse_simple_v2.npy, faceverse_v3_1.npy …",
-       "non-commercial research on request", "https://github.com/LizhenWangT/FaceVerse"},
+       "(c) its authors: academic research only; the files come with an agreement to sign",
+       "https://github.com/LizhenWangT/FaceVerse"},
       {"3ddfa", "3DDFA_V2 and 3DDFA", "bfm_noneck_v3.pkl with tri.pkl beside it, or the folder of .npy files",
-       kBasel, "https://github.com/cleardusk/3DDFA_V2/tree/master/bfm"},
-      {"3ddfa-v3", "3DDFA-V3", "face_model.npy", kBasel, "https://github.com/wang-zidu/3DDFA-V3"}};
+       kFromBasel, "https://github.com/cleardusk/3DDFA_V2/tree/master/configs"},
+      {"3ddfa-v3", "3DDFA-V3", "face_model.npy", kFromBasel, "https://github.com/wang-zidu/3DDFA-V3"}};
   return families;
 }
 
@@ -46,6 +50,13 @@ const ModelFamily* findModelFamily(const std::string& name) {
   const auto found = std::find_if(families.begin(), families.end(),
                                   [&](const ModelFamily& family) { return family.name == name; });
   return found == families.end() ? nullptr : &*found;
+}
+
+void setOrigin(const std::string& family_name, MorphableModel& model) {
+  const ModelFamily* family = findModelFamily(family_name);
+  require(family, "setOrigin: no family ", family_name);
+  model.licence = family->licence;
+  model.source = family->page;
 }
 
 }  // namespace facet

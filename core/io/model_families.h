@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "core/morphable_model.h"
+
 namespace facet {
 
 // A family of models that facet reads from their original files, none of which may be passed on by us.
@@ -17,5 +19,8 @@ struct ModelFamily {
 const std::vector<ModelFamily>& modelFamilies();
 // By name; null when there is no such family.
 const ModelFamily* findModelFamily(const std::string& name);
+// Gives a model the licence and, as its source, the page of its family. Throws std::invalid_argument when
+// there is no such family.
+void setOrigin(const std::string& family_name, MorphableModel& model);
 
 }  // namespace facet

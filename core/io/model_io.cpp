@@ -16,7 +16,6 @@
 #include "core/io/model_families.h"
 #include "core/io/model_parts.h"
 #include "core/io/tddfa_model.h"
-#include "core/io/vertex_parts.h"
 
 namespace facet {
 namespace fs = std::filesystem;
@@ -57,9 +56,8 @@ MorphableModel pythonModel(const SharedBytes& bytes, const fs::path& path) {
 
 MorphableModel loadFile(const fs::path& path) {
   const SharedBytes bytes = mapBytes(path);
-  refuseLookalikes(bytes.data(), bytes.size(), path);
-  const ByteSpan span(bytes.data(), bytes.size());
-  switch (fileKind(bytes.data(), bytes.size())) {
+  refuseLookalikes(bytes, path);
+  switch (fileKind(bytes)) {
     case FileKind::kZip:
       if (isFacetModel(bytes)) return facetModelFrom(bytes, path);
       if (isPackedIctModel(bytes)) return readIctModel(path);
@@ -69,12 +67,14 @@ MorphableModel loadFile(const fs::path& path) {
       return pythonModel(bytes, path);
     case FileKind::kMat5:
     case FileKind::kHdf5:
-      return bfmModelFrom(span, path);
+      return bfmModelFrom(bytes, path);
+    case FileKind::kGzip:
+      fail(ErrorKind::kModel, path.string(), ": is compressed; unpack it first: gunzip FILE");
     case FileKind::kText:
       if (path.extension() == ".obj") return meshModel(path);
       break;
     default:
-      if (isEosModel(span)) return eosModelFrom(span, path);
+      if (isEosModel(bytes)) return eosModelFrom(bytes, path);
   }
   fail(ErrorKind::kModel, path.string(), ": is not a model file; `facet model list` names what can be read");
 }

@@ -320,6 +320,13 @@ std::vector<std::int32_t> PickleValue::indices(std::int64_t limit) const {
   return result;
 }
 
+Triangles PickleValue::triangles(std::int64_t num_vertices) const {
+  const std::vector<std::int64_t> axes = shape();
+  if (axes.size() != 2 || axes[1] != 3 || axes[0] == 0) complain("is ", shapeText(axes), ", expected F x 3");
+  const std::vector<std::int32_t> corners = indices(num_vertices);
+  return Eigen::Map<const Triangles>(corners.data(), axes[0], 3);
+}
+
 std::vector<std::string> PickleValue::texts() const {
   if (kind() == Kind::kArray && slot_.node->array->isText()) return slot_.node->array->asStrings();
   std::vector<std::string> result;
@@ -392,7 +399,7 @@ bool looksLikeLegacyTorch(const SharedBytes& bytes) {
 }  // namespace
 
 PickleValue readPython(const SharedBytes& bytes, const std::string& name) try {
-  refuseLookalikes(bytes.data(), bytes.size(), name);
+  refuseLookalikes(bytes, name);
   const auto document = std::make_shared<PickleDocument>();
   document->file = bytes;
   std::size_t memory_left = bytes.size() + kSpareMemory;

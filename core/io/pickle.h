@@ -59,6 +59,8 @@ class PickleValue {
   Eigen::MatrixXf modes(std::int64_t num_vertices) const;
   // Whole numbers in [0, limit), in C order, whatever the shape.
   std::vector<std::int32_t> indices(std::int64_t limit = std::numeric_limits<std::int32_t>::max()) const;
+  // F×3 corners in [0, num_vertices); the shape must be so, with one triangle or more.
+  Triangles triangles(std::int64_t num_vertices) const;
   std::vector<std::string> texts() const;  // a list of text, or an array of it
   // A sparse (CSC, CSR) or dense matrix of that size.
   Eigen::SparseMatrix<float, Eigen::RowMajor> sparse(std::int64_t rows, std::int64_t cols) const;

@@ -3,10 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
 namespace facet {
+
+// Bytes that someone else keeps alive: what a reader that copies all it needs is given.
+using ByteSpan = std::span<const std::uint8_t>;
 
 // A piece of a file in memory. Whoever holds one keeps the memory alive, so that arrays can point into the
 // file instead of copying it.
@@ -20,6 +24,7 @@ class SharedBytes {
 
   const std::uint8_t* data() const { return data_; }
   std::size_t size() const { return size_; }
+  operator ByteSpan() const { return {data_, size_}; }
   const std::shared_ptr<const void>& owner() const { return owner_; }
   // The `count` bytes from `offset`, which must lie inside.
   SharedBytes part(std::size_t offset, std::size_t count) const { return {owner_, data_ + offset, count}; }

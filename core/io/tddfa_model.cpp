@@ -6,8 +6,8 @@
 #include "core/check.h"
 #include "core/io/files.h"
 #include "core/io/mat_file.h"
+#include "core/io/model_families.h"
 #include "core/io/model_parts.h"
-#include "core/io/vertex_parts.h"
 
 namespace facet {
 namespace fs = std::filesystem;
@@ -15,9 +15,6 @@ namespace {
 
 constexpr std::int64_t kAny = PickleValue::kAny;
 constexpr Eigen::Index kPoseParameters = 12;  // a 3×4 camera comes first in 3DDFA's parameters
-constexpr const char* kFrom2009 =
-    "its model is made from BFM 2009 (University of Basel, non-commercial research only; register at "
-    "https://faces.dmi.unibas.ch/bfm/); the code is MIT";
 
 // F×3 or 3×F, from 0 or from 1.
 Triangles trianglesOf(const PickleValue& value, std::int64_t num_vertices) {
@@ -38,7 +35,7 @@ Triangles trianglesOf(const PickleValue& value, std::int64_t num_vertices) {
   if (triangles.maxCoeff() == num_vertices) {
     if (triangles.minCoeff() < 1)
       value.complain("holds ", num_vertices, ", expected whole numbers from 0 to ", num_vertices - 1);
-    triangles = zeroBased(triangles);
+    triangles.array() -= 1;
   }
   return triangles;
 }
@@ -105,8 +102,7 @@ MorphableModel version3(const PickleValue& file) {
   MorphableModel model;
   model.id = "3ddfa-v3";
   model.name = "3DDFA-V3";
-  model.licence = std::string("3DDFA-V3: ") + kFrom2009;
-  model.source = "https://github.com/wang-zidu/3DDFA-V3";
+  setOrigin("3ddfa-v3", model);
   Points3 mean = file["u"].points();
   const std::int64_t num_vertices = mean.rows();
   model.topology = "bfm-" + std::to_string(num_vertices);
@@ -129,10 +125,7 @@ MorphableModel version3(const PickleValue& file) {
   model = finish(std::move(model), std::move(mean), std::move(identity), std::move(expression), landmarks);
 
   if (file.has("u_alb") && file.has("alb")) {
-    Points3 colours = file["u_alb"].points();
-    if (colours.rows() != num_vertices)
-      file["u_alb"].complain("has ", colours.rows(), " colours for ", num_vertices, " vertices");
-    setDisplayColours(std::move(colours), file["alb"].modes(num_vertices), model);
+    setDisplayColours(file["u_alb"].points(), file["alb"].modes(num_vertices), model);
   }
   if (file.has("annotation") && file["annotation"].kind() == PickleValue::Kind::kList &&
       file["annotation"].size() == 8) {
@@ -153,8 +146,7 @@ MorphableModel version2(const PickleValue& file, const TddfaCompanions& companio
   MorphableModel model;
   model.id = "3ddfa-v2";
   model.name = "3DDFA_V2";
-  model.licence = std::string("3DDFA_V2: ") + kFrom2009;
-  model.source = "https://github.com/cleardusk/3DDFA_V2 (folder configs)";
+  setOrigin("3ddfa", model);
   Points3 mean = file["u"].points();
   const std::int64_t num_vertices = mean.rows();
   model.topology = "3ddfa-" + std::to_string(num_vertices);
@@ -186,17 +178,9 @@ Eigen::VectorXf deviationsOf(const PickleValue& value) { return value.matrix(val
 TddfaCompanions companionsBeside(const fs::path& path, std::int64_t num_vertices) {
   TddfaCompanions companions;
   constexpr std::uintmax_t kMostBytes = 16 << 20;
-  std::vector<fs::path> files;
   std::error_code ignored;
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    if (entry.path().extension() == ".pkl" && entry.is_regular_file(ignored) &&
-        entry.file_size(ignored) < kMostBytes && entry.path().filename() != path.filename()) {
-      files.push_back(entry.path());
-    }
-  }
-  std::sort(files.begin(), files.end());
-  for (const fs::path& candidate : files) {
+  for (const fs::path& candidate : filesBeside(path)) {
+    if (candidate.extension() != ".pkl" || fs::file_size(candidate, ignored) >= kMostBytes) continue;
     std::optional<PickleValue> value;
     try {
       value = readPython(candidate);
@@ -225,8 +209,8 @@ MorphableModel readVersion1(const fs::path& folder) {
   MorphableModel model;
   model.id = "3ddfa-v1";
   model.name = "3DDFA";
-  model.licence = std::string("3DDFA: ") + kFrom2009;
-  model.source = "https://github.com/cleardusk/3DDFA (folder train.configs)";
+  setOrigin("3ddfa", model);
+  model.source = "https://github.com/cleardusk/3DDFA/tree/master/train.configs";
   Points3 mean = readPython(folder / "u_shp.npy").points();
   const std::int64_t num_vertices = mean.rows();
   model.topology = "3ddfa-" + std::to_string(num_vertices);
@@ -248,7 +232,7 @@ MorphableModel readVersion1(const fs::path& folder) {
     for (const fs::path& path : {folder / "tri.mat", folder / ".." / "visualize" / "tri.mat"}) {
       if (!fs::exists(path)) continue;
       const SharedBytes bytes = mapBytes(path);
-      const auto arrays = readMat({bytes.data(), bytes.size()}, {"tri"});
+      const auto arrays = readMat(bytes, {"tri"});
       require(arrays.count("tri") > 0, "its companion tri.mat has no \"tri\"");
       companions.triangles = trianglesFrom(arrays.at("tri"), "tri", /*one_based=*/true, num_vertices);
       break;

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/io/files.h"
+#include "core/io/model_io.h"
 #include "tests/core/io/bfm_content.h"
 #include "tests/core/io/mat_writer.h"
 #include "tests/data.h"
@@ -176,7 +177,7 @@ TEST_CASE("BFM 2009: micrometres, standard deviations and inward triangles becom
     for (const bool big_endian : {false, true}) {
       const auto storage = big_endian ? MatWriter::kDouble : MatWriter::kSingle;
       save(folder / "any_name.bin", bfm2009File(source, compress, big_endian, storage).bytes());
-      const MorphableModel model = readBfmModel(folder / "any_name.bin");
+      const MorphableModel model = loadModel(folder / "any_name.bin");
       CHECK(model.id == "bfm-2009");
       CHECK(model.licence.find("non-commercial") != std::string::npos);
       CHECK(model.source.find("https://faces.dmi.unibas.ch/") == 0);
@@ -239,7 +240,7 @@ TEST_CASE(
   save(folder / "BFM_front_idx.mat", front_table.bytes());
   save(folder / "facemodel_info.mat", info.bytes());
 
-  const MorphableModel model = readBfmModel(path);
+  const MorphableModel model = loadModel(path);
   REQUIRE(model.numVertices() == static_cast<int>(kept.size()));
   REQUIRE(model.numExpression() == count);
   CHECK(model.num_blendshapes == 0);
@@ -266,7 +267,7 @@ TEST_CASE(
   // One number short.
   file.resize(file.size() - 4);
   save(folder / "Exp_Pca.bin", file);
-  CHECK_THROWS_WITH_AS(readBfmModel(path), doctest::Contains("its companion Exp_Pca.bin has"), Error);
+  CHECK_THROWS_WITH_AS(loadModel(path), doctest::Contains("its companion Exp_Pca.bin has"), Error);
 }
 
 TEST_CASE("Deep3D: pre-scaled decimetres become millimetres about the origin, with landmarks") {
@@ -290,7 +291,7 @@ TEST_CASE("face3d: shape and expression means add up; texture coordinates come f
   const test::TemporaryFolder folder("bfm");
   for (const bool compress : {false, true}) {
     save(folder / "BFM.mat", face3dFile(source, compress).bytes());
-    const MorphableModel model = readBfmModel(folder / "BFM.mat");
+    const MorphableModel model = loadModel(folder / "BFM.mat");
     CHECK(model.id == "face3d-bfm");
     CHECK(difference(model.mean, source.mean) < kTolerance_mm);
     CHECK(difference(model.identity, source.identity) < kTolerance_mm);
@@ -314,7 +315,7 @@ TEST_CASE(
   const test::TemporaryFolder folder("bfm");
   const test::H5Content content = test::bfm2017Content(source);
   if (!writeByH5py(folder, "model.h5", content)) return;
-  const MorphableModel model = readBfmModel(folder / "model.h5");
+  const MorphableModel model = loadModel(folder / "model.h5");
   CHECK(model.id == "scalismo-" + std::to_string(source.numVertices()));
   CHECK(difference(model.mean, source.mean) < kTolerance_mm);
   CHECK(difference(model.identity, source.identity) < kTolerance_mm);
@@ -332,7 +333,7 @@ TEST_CASE(
     metres.floats[group + std::string("pcaVariance")] /= 1e6F;
   }
   REQUIRE(writeByH5py(folder, "metres.h5", metres));
-  const MorphableModel in_metres = readBfmModel(folder / "metres.h5");
+  const MorphableModel in_metres = loadModel(folder / "metres.h5");
   CHECK(hasNote(in_metres, "taken to be in metres"));
   CHECK(difference(in_metres.mean, source.mean) < kTolerance_mm);
   CHECK(difference(in_metres.identity, source.identity) < kTolerance_mm);
@@ -341,7 +342,7 @@ TEST_CASE(
   test::H5Content scaled = content;
   scaled.floats["shape/model/pcaBasis"] = source.identity.dense();
   REQUIRE(writeByH5py(folder, "scaled.h5", scaled));
-  const MorphableModel prescaled = readBfmModel(folder / "scaled.h5");
+  const MorphableModel prescaled = loadModel(folder / "scaled.h5");
   CHECK(hasNote(prescaled, "scaled already"));
   CHECK(difference(prescaled.identity, source.identity) < kTolerance_mm);
 }
@@ -350,15 +351,15 @@ TEST_CASE("BFM 2019 face12 and the albedo model of 2020 find each other in one f
   const MorphableModel source = padded(makeSyntheticModel(5, 2, 2, 2), 27657);
   const test::TemporaryFolder folder("bfm");
   if (!writeByH5py(folder, "model2019_face12.h5", test::bfm2017Content(source))) return;
-  CHECK(readBfmModel(folder / "model2019_face12.h5").id == "bfm-2019-face12");
-  CHECK(readBfmModel(folder / "model2019_face12.h5").specular.cols() == 0);
+  CHECK(loadModel(folder / "model2019_face12.h5").id == "bfm-2019-face12");
+  CHECK(loadModel(folder / "model2019_face12.h5").specular.cols() == 0);
   test::H5Content albedo;
   const Eigen::VectorXf diffuse = Eigen::VectorXf::LinSpaced(3 * 27657, 0.1F, 0.7F), specular = diffuse / 2;
   test::addPart("diffuseAlbedo", diffuse, source.identity, albedo);
   test::addPart("specularAlbedo", specular, source.expression, albedo);
   REQUIRE(writeByH5py(folder, "albedoModel2020_face12_albedoPart.h5", albedo));
   for (const char* name : {"model2019_face12.h5", "albedoModel2020_face12_albedoPart.h5"}) {
-    const MorphableModel model = readBfmModel(folder / name);
+    const MorphableModel model = loadModel(folder / name);
     CHECK(model.id == "bfm-2019-face12");
     CHECK(difference(model.mean, source.mean) < kTolerance_mm);
     CHECK((test::flat(model.albedo_mean) - diffuse).cwiseAbs().maxCoeff() < 1e-6F);  // linear already
@@ -367,7 +368,7 @@ TEST_CASE("BFM 2019 face12 and the albedo model of 2020 find each other in one f
     CHECK(difference(model.specular, source.expression) < kTolerance_mm);
   }
   fs::remove(folder / "model2019_face12.h5");
-  CHECK_THROWS_WITH_AS(readBfmModel(folder / "albedoModel2020_face12_albedoPart.h5"),
+  CHECK_THROWS_WITH_AS(loadModel(folder / "albedoModel2020_face12_albedoPart.h5"),
                        doctest::Contains("put model2019_face12.h5 beside it"), Error);
 }
 
@@ -414,9 +415,9 @@ TEST_CASE("Basel models: wrong arrays are refused by name") {
 
   const test::TemporaryFolder folder("bfm");
   writeText(folder / "01_MorphableModel.mat", "<!DOCTYPE html><html><body>Please log in</body></html>");
-  CHECK_THROWS_WITH_AS(readBfmModel(folder / "01_MorphableModel.mat"), doctest::Contains("web page"), Error);
+  CHECK_THROWS_WITH_AS(loadModel(folder / "01_MorphableModel.mat"), doctest::Contains("web page"), Error);
   try {
-    readBfmModel(folder / "absent.mat");
+    loadModel(folder / "absent.mat");
     FAIL("no such file was read");
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::kModel);

@@ -1,4 +1,5 @@
 #include "core/io/eos_model.h"
+#include "core/io/model_io.h"
 
 #include <doctest/doctest.h>
 
@@ -177,7 +178,7 @@ TEST_CASE("eos: blendshapes, landmarks and jaw line come from the files beside t
   CerealWriter shapes;
   shapes.blendshapes(source);
   save(folder / "expression_blendshapes.bin", shapes.bytes);
-  MorphableModel model = readEosModel(path);
+  MorphableModel model = loadModel(path);
   CHECK(difference(model.expression, source.expression) < kTolerance_mm);
   CHECK(model.expression_names == source.expression_names);
   CHECK(model.landmarks68.size() == 0);
@@ -199,7 +200,7 @@ TEST_CASE("eos: blendshapes, landmarks and jaw line come from the files beside t
   writeText(folder / "ibug_to_head.txt", mapping.str());
   writeText(folder / "ibug_to_bfm.txt", "9 = 50000\n");  // of another model in the same folder
   writeText(folder / "bfm_model_contours.json", "{}");
-  CHECK(readEosModel(path).landmarks68.size() == 0);
+  CHECK(loadModel(path).landmarks68.size() == 0);
 
   // Outlines of vertices that lie evenly on straight lines to the chin would be found again; here it is
   // enough that the points are on the outlines, in order.
@@ -214,7 +215,7 @@ TEST_CASE("eos: blendshapes, landmarks and jaw line come from the files beside t
   contour << R"({"model_contour": {"right_contour": [)" << list(right) << R"(], "left_contour": [)"
           << list(left) << "]}}";
   writeText(folder / "head_model_contours.json", contour.str());
-  model = readEosModel(path);
+  model = loadModel(path);
   REQUIRE(model.landmarks68.size() == 68);
   const Points3 points = model.landmarks68.points(model.mean, model.triangles);
   const auto at = [&](int ibug) -> Eigen::RowVector3f { return points.row(ibug - 1); };

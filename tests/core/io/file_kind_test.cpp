@@ -11,11 +11,11 @@ using namespace facet;
 namespace {
 
 FileKind kindOf(const std::string& text) {
-  return fileKind(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+  return fileKind({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
 std::string complaint(const std::string& text) try {
-  refuseLookalikes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size(), "generic_model.pkl");
+  refuseLookalikes({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, "generic_model.pkl");
   return "";
 } catch (const Error& error) {
   CHECK(error.kind() == ErrorKind::kModel);

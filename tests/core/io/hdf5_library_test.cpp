@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "core/io/bfm_model.h"
+#include "core/io/model_io.h"
 #include "tests/core/io/bfm_content.h"
 #include "tests/data.h"
 
@@ -64,7 +65,7 @@ TEST_CASE("BFM 2017 by libhdf5: old and new file versions are read back equal") 
     for (const auto& [name, text] : content.texts) writeText(file, name, text);
     H5Fclose(file), H5Pclose(access);
 
-    const MorphableModel model = readBfmModel(path);
+    const MorphableModel model = loadModel(path);
     CHECK((model.mean - source.mean).cwiseAbs().maxCoeff() < 1e-3F);
     CHECK((model.identity.dense() - source.identity.dense()).cwiseAbs().maxCoeff() < 1e-3F);
     CHECK((model.expression.dense() - source.expression.dense()).cwiseAbs().maxCoeff() < 1e-3F);

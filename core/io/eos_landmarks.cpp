@@ -1,14 +1,12 @@
-#include "core/io/vertex_parts.h"
+#include "core/io/eos_landmarks.h"
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
-#include <iomanip>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
-#include "core/check.h"
 #include "core/io/files.h"
 #include "core/io/model_parts.h"
 
@@ -17,10 +15,6 @@ namespace fs = std::filesystem;
 namespace {
 
 using Json = nlohmann::json;
-
-std::string sizeText(const Eigen::MatrixXf& values) {
-  return std::to_string(values.rows()) + " x " + std::to_string(values.cols());
-}
 
 // Length of the longest text that is in both.
 std::size_t longestCommonPart(const std::string& a, const std::string& b) {
@@ -38,15 +32,13 @@ std::size_t longestCommonPart(const std::string& a, const std::string& b) {
 // A file in the model's folder whose name starts and ends so. eos has those of several models in one folder:
 // the one whose middle has the largest share in common with the model's name is the model's.
 std::optional<fs::path> findBeside(const fs::path& model, const std::string& start, const std::string& end) {
-  std::error_code error;
   std::vector<std::pair<double, fs::path>> found;
-  const fs::path folder = model.has_parent_path() ? model.parent_path() : fs::path(".");
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
+  for (const fs::path& path : filesBeside(model)) {
+    const std::string name = path.filename().string();
     if (!name.starts_with(start) || !name.ends_with(end) || name.size() < start.size() + end.size()) continue;
     const std::string middle = name.substr(start.size(), name.size() - start.size() - end.size());
     const auto common = static_cast<double>(longestCommonPart(middle, model.stem().string()));
-    found.emplace_back(-common / static_cast<double>(std::max<std::size_t>(middle.size(), 1)), entry.path());
+    found.emplace_back(-common / static_cast<double>(std::max<std::size_t>(middle.size(), 1)), path);
   }
   if (found.empty()) return std::nullopt;
   return std::min_element(found.begin(), found.end())->second;
@@ -110,100 +102,6 @@ std::vector<std::int32_t> alongOutline(std::vector<std::int32_t> outline, std::i
 
 }  // namespace
 
-std::optional<std::vector<std::uint8_t>> readBeside(const fs::path& model, const std::string& name) {
-  const fs::path path = model.parent_path() / name;
-  std::error_code error;
-  if (!fs::is_regular_file(path, error)) return std::nullopt;
-  return readBytes(path);
-}
-
-Points3 pointsFrom(const Eigen::MatrixXf& values, const std::string& name, float scale) {
-  require(values.size() > 0 && values.size() % 3 == 0 && (values.rows() == 1 || values.cols() == 1), "its \"",
-          name, "\" is ", sizeText(values), "; expected one row or column of three numbers per vertex");
-  require(values.allFinite(), "its \"", name, "\" holds a value that is not finite (NaN or infinite)");
-  return Eigen::Map<const Points3>(values.data(), values.size() / 3, 3) * scale;
-}
-
-std::vector<std::int32_t> indicesFrom(const Eigen::MatrixXf& values, const std::string& name, bool one_based,
-                                      Eigen::Index count) {
-  std::vector<std::int32_t> indices;
-  indices.reserve(static_cast<std::size_t>(values.size()));
-  const float first = one_based ? 1 : 0, last = static_cast<float>(count) - (one_based ? 0 : 1);
-  for (Eigen::Index i = 0; i < values.size(); ++i) {
-    const float value = values.data()[i];
-    require(value >= first && value <= last && value == std::floor(value), "its \"", name,
-            "\" holds the index ", value, "; expected ", first, " to ", last,
-            one_based ? ", counted from 1" : "");
-    indices.push_back(static_cast<std::int32_t>(value - first));
-  }
-  return indices;
-}
-
-Triangles trianglesFrom(const Eigen::MatrixXf& values, const std::string& name, bool one_based,
-                        Eigen::Index num_vertices) {
-  const bool is_wide = values.rows() == 3 && values.cols() != 3;
-  require(values.cols() == 3 || is_wide, "its \"", name, "\" is ", sizeText(values),
-          "; expected three corners per triangle");
-  const std::vector<std::int32_t> indices = indicesFrom(values, name, one_based, num_vertices);
-  if (is_wide) return Eigen::Map<const Triangles>(indices.data(), values.cols(), 3);
-  using Columns = Eigen::Matrix<std::int32_t, Eigen::Dynamic, 3>;
-  return Eigen::Map<const Columns>(indices.data(), values.rows(), 3);
-}
-
-Eigen::MatrixXf scaledModes(Eigen::MatrixXf modes, const std::optional<Eigen::MatrixXf>& deviations,
-                            Eigen::Index num_vertices, const std::string& name, float scale) {
-  require(modes.rows() == 3 * num_vertices && modes.cols() > 0, "its \"", name, "\" is ", sizeText(modes),
-          "; expected ", 3 * num_vertices, " rows, three for each vertex of the mean");
-  require(!deviations || deviations->size() >= modes.cols(), "its \"", name, "\" has ", modes.cols(),
-          " modes but ", deviations ? deviations->size() : 0, " standard deviations");
-  for (Eigen::Index k = 0; k < modes.cols(); ++k) {
-    modes.col(k) *= scale * (deviations ? deviations->data()[k] : 1.0F);
-    require(modes.col(k).allFinite(), "its \"", name,
-            "\" or its standard deviations hold a value that is not finite (NaN or infinite)");
-  }
-  // Half floats end at 65504, and no face moves by metres per standard deviation.
-  require(modes.cwiseAbs().maxCoeff() < 1e4F, "its \"", name,
-          "\" moves vertices by more than 10 m per standard deviation");
-  return modes;
-}
-
-float millimetresPerUnit(const Points3& mean_in_file_units, const LengthUnit& usual,
-                         std::vector<std::string>& notes) {
-  const LengthUnit unit = lengthUnit(mean_in_file_units, usual);
-  if (unit.millimetres != usual.millimetres) {
-    notes.push_back(std::string("taken to be in ") + unit.name + ", although this format is usually in " +
-                    usual.name + ": only so has the mean the size of a face");
-  } else if (unit.millimetres != 1) {
-    notes.push_back(std::string("stored in ") + unit.name + ", converted to millimetres");
-  }
-  return unit.millimetres;
-}
-
-void setDisplayColours(Points3 mean, Eigen::MatrixXf modes, MorphableModel& model) {
-  // 0 to 1 may overshoot a little; a mean skin of 0 to 255 is far above 2.
-  const bool is_0_to_255 = mean.maxCoeff() > 2;
-  if (is_0_to_255) {
-    mean /= 255;
-    modes /= 255;
-  }
-  linearizeAlbedo(mean, modes);
-  model.albedo_mean = std::move(mean);
-  model.albedo = Basis::compact(std::move(modes));
-  model.reader_notes.push_back(std::string("colours are display values from 0 to ") +
-                               (is_0_to_255 ? "255" : "1") +
-                               ", converted to linear light (the modes to first order)");
-}
-
-std::vector<std::string> numberedNames(const std::string& stem, Eigen::Index count) {
-  std::vector<std::string> names;
-  for (Eigen::Index i = 0; i < count; ++i) {
-    std::ostringstream name;
-    name << stem << '_' << std::setw(2) << std::setfill('0') << i;
-    names.push_back(name.str());
-  }
-  return names;
-}
-
 LandmarkEmbedding eosLandmarks(const fs::path& model_path, const MorphableModel& model,
                                const std::vector<std::pair<std::string, std::int32_t>>& definitions,
                                std::vector<std::string>& notes) {
@@ -264,13 +162,6 @@ LandmarkEmbedding eosLandmarks(const fs::path& model_path, const MorphableModel&
     vertices.push_back(vertex_of[ibug]);
   }
   return embeddingOf(vertices, model.triangles, model.numVertices());
-}
-
-void orientTriangles(MorphableModel& model) {
-  require(model.triangles.rows() > 0, "has no triangles");
-  if (!orientOutward(model.mean, model.triangles)) return;
-  if (model.uv_triangles.rows() > 0) model.uv_triangles.col(1).swap(model.uv_triangles.col(2));
-  model.reader_notes.push_back("triangles were wound inwards and are reversed");
 }
 
 }  // namespace facet
