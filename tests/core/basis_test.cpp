@@ -62,6 +62,8 @@ TEST_CASE("Basis: parts are what was stored, rounded to a half float where it is
   CHECK(floats.dense() == modes);
   CHECK(floats.col(4) == modes.col(4));
   CHECK(floats.vertex(77) == modes.middleRows<3>(3 * 77));
+  CHECK(floats.points(4).row(77).transpose() == modes.col(4).segment<3>(3 * 77));
+  CHECK(halves.points(4).row(77).transpose() == halves.vertex(77).col(4));
   CHECK(floats(1234, 5) == modes(1234, 5));
   CHECK((halves.dense() - modes).cwiseAbs().maxCoeff() < 3.0F / 2048);
   CHECK(halves.vertex(77) == halves.dense().middleRows<3>(3 * 77));

@@ -35,6 +35,8 @@ TEST_CASE("loadModel: what is no model is a model error that says what to give i
   checkModelError([] { loadModel("bfm-2019"); }, "model2019_bfm.h5");
   writeText(folder / "generic_model.pkl", "<!DOCTYPE html><html><title>Login</title>");
   checkModelError([&] { loadModel(folder / "generic_model.pkl"); }, "is a web page (HTML)");
+  writeText(folder / "model.pkl.gz", "\x1F\x8B\x08 and the rest");
+  checkModelError([&] { loadModel(folder / "model.pkl.gz"); }, "gunzip");
   writeText(folder / "model2019_bfm.h5",
             "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1\n");
   checkModelError([&] { loadModel(folder / "model2019_bfm.h5"); }, "Git LFS pointer");
