@@ -25,7 +25,7 @@ std::vector<std::string> completeModel(MorphableModel& model, const MorphableMod
                                        const Points3& landmarks) {
   const bool needs_landmarks = model.landmarks68.size() == 0;
   const bool needs_dense = model.dense.size() == 0 && builtin.dense.size() > 0;
-  const bool needs_uv = model.uv.rows() == 0 && builtin.uv.rows() > 0;
+  const bool needs_uv = builtin.uv.rows() > 0 && !model.hasUsableUv();
   const bool needs_region = model.region.empty() && !builtin.region.empty();
   const bool needs_material = model.triangle_material.empty() && !builtin.triangle_material.empty();
   const bool needs_albedo = model.albedo_mean.rows() == 0 && builtin.albedo_mean.rows() > 0;

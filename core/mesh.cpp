@@ -1,5 +1,8 @@
 #include "core/mesh.h"
 
+#include <cstdint>
+#include <vector>
+
 #include "core/check.h"
 
 namespace facet {
@@ -22,6 +25,38 @@ void Mesh::check(const char* name) const {
   require(colours.rows() == 0 || colours.rows() == vertices.rows(), name, ": ", colours.rows(),
           " colours but ", vertices.rows(), " vertices");
   require(vertices.allFinite(), name, ": a vertex position is not finite");
+}
+
+double uvOverlap(const Mesh& mesh) {
+  constexpr int kSide = 512;
+  std::vector<std::uint8_t> covered(static_cast<std::size_t>(kSide) * kSide, 0);
+  std::int64_t num_covered = 0, num_bad = 0;
+  for (Eigen::Index f = 0; f < mesh.uv_triangles.rows(); ++f) {
+    Eigen::Matrix<float, 3, 2> corner;
+    for (int k = 0; k < 3; ++k) corner.row(k) = mesh.uv.row(mesh.uv_triangles(f, k)) * kSide;
+    const Eigen::RowVector2f a = corner.row(1) - corner.row(0), b = corner.row(2) - corner.row(0);
+    const float doubled_area = a.x() * b.y() - a.y() * b.x();
+    if (doubled_area == 0) continue;
+    const Eigen::RowVector2i low =
+        corner.colwise().minCoeff().array().floor().cast<int>().max(-kSide).min(2 * kSide);
+    const Eigen::RowVector2i high =
+        corner.colwise().maxCoeff().array().ceil().cast<int>().max(-kSide).min(2 * kSide);
+    for (int y = low.y(); y < high.y(); ++y) {
+      for (int x = low.x(); x < high.x(); ++x) {
+        const Eigen::RowVector2f p = Eigen::RowVector2f(x + 0.5F, y + 0.5F) - corner.row(0);
+        const float u = (p.x() * b.y() - p.y() * b.x()) / doubled_area;
+        const float v = (a.x() * p.y() - a.y() * p.x()) / doubled_area;
+        if (u <= 0 || v <= 0 || u + v >= 1) continue;
+        const bool is_inside = x >= 0 && y >= 0 && x < kSide && y < kSide;
+        std::uint8_t outside = 0;
+        std::uint8_t& times = is_inside ? covered[static_cast<std::size_t>(y) * kSide + x] : outside;
+        num_covered += times == 0;
+        num_bad += !is_inside || times == 1;  // counted once, however many triangles there are
+        if (times < 2) ++times;
+      }
+    }
+  }
+  return num_covered == 0 ? 0 : static_cast<double>(num_bad) / static_cast<double>(num_covered);
 }
 
 Points3 vertexNormals(const Points3& vertices, const Triangles& triangles) {

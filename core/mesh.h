@@ -18,6 +18,11 @@ struct Mesh {
   void check(const char* name = "Mesh") const;
 };
 
+// Share, in [0, 1], of the texture space in use that more than one triangle covers, or that lies outside [0,
+// 1]²: such a layout cannot hold one texture. Layouts that give each material an image of its own look like
+// that. Measured on a grid of 512²; 0 without texture coordinates.
+double uvOverlap(const Mesh& mesh);
+
 // Area-weighted vertex normals, V×3, unit length (zero for a vertex without triangles).
 Points3 vertexNormals(const Points3& vertices, const Triangles& triangles);
 

@@ -190,8 +190,10 @@ class Report {
             "there are no expressions: a fit finds the identity only");
     missing(model_.hasNamedShapes(), "named shapes",
             "there are no named shapes to animate with; import adds the built-in model's");
-    missing(model_.uv.rows() > 0, "texture",
-            "there are no texture coordinates; import adds the built-in model's");
+    missing(model_.hasUsableUv(), "texture",
+            model_.uv.rows() == 0 ? "there are no texture coordinates; import adds the built-in model's"
+                                  : "the texture coordinates overlap, so that one texture cannot hold the "
+                                    "model; import replaces them");
     missing(model_.albedo_mean.rows() > 0, "albedo",
             "there is no skin colour; import adds the built-in model's mean");
     missing(!model_.region_names.empty(), "regions",

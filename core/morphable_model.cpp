@@ -75,6 +75,11 @@ Mesh MorphableModel::mesh(const Points3& vertices) const {
       .vertices = vertices, .triangles = triangles, .uv = uv, .uv_triangles = uv_triangles, .colours = {}};
 }
 
+bool MorphableModel::hasUsableUv() const {
+  constexpr double kMaxOverlap = 0.02;  // a hand-made layout may fold a little inside nostrils and lips
+  return uv.rows() > 0 && uvOverlap(mesh(mean)) <= kMaxOverlap;
+}
+
 const LandmarkEmbedding& MorphableModel::contourAt(float yaw_degrees) const {
   require(!contour_by_yaw.empty(), "MorphableModel: ", id, " has no contour landmarks by head yaw");
   const int yaw = std::clamp(static_cast<int>(std::lround(yaw_degrees)), -kMaxContourYaw, kMaxContourYaw);

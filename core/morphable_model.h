@@ -70,6 +70,9 @@ struct MorphableModel {
   // V×3 linear RGB, clamped to [0, 1].
   Points3 albedoColours(const Eigen::VectorXf& albedo_coefficients) const;
   Mesh mesh(const Points3& vertices) const;
+  // Whether its texture coordinates can hold one texture of the whole model: there are some, and they hardly
+  // overlap.
+  bool hasUsableUv() const;
   // Whether it has shapes to animate with, as expressions or beside them. Eyelids alone, as FLAME can have
   // them, are not a face's worth.
   bool hasNamedShapes() const { return blendshapes.cols() > 0 || num_blendshapes > 2; }

@@ -209,7 +209,8 @@ FaceImages renderFace(const Mesh& mesh, const Camera& camera, const ShadeOptions
   const Points4 clip = camera.clipFromModel(mesh.vertices);
 
   FaceImages images;
-  images.fragments = rasterize(clip, mesh.triangles, width, height);
+  images.fragments =
+      rasterize(clip, mesh.triangles, width, height, {.cull_backfaces = options.cull_backfaces});
   const Surface surface = surfaceAtPixels(mesh, camera, options, images.fragments);
   images.colour = shade(surface, options, images.fragments);
   images.normal = ImageF(width, height, 3);

@@ -18,6 +18,7 @@ struct ShadeOptions {
   std::optional<ImageF> normal_map;      // UV space, model frame, any length; in place of the mesh's normals
   Eigen::Vector3f background = Eigen::Vector3f::Zero();  // linear RGB
   bool antialias = false;                                // blend the outline
+  bool cull_backfaces = false;  // leave out what is seen from inside, as through the empty eyes of a mask
 };
 
 // Everything the rasterizer knows about one posed mesh seen by one camera, at the camera's size.

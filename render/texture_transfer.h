@@ -10,6 +10,6 @@ namespace facet {
 // (carryUv() of core/correspondence.h makes them). Islands are grown by `dilation_px` texels; what no
 // triangle covers stays 0.
 ImageF transferTexture(const ImageF& texture, const Mesh& in_source_layout, const Mesh& target, int size,
-                       int dilation_px = 4);
+                       int dilation_px = 16);
 
 }  // namespace facet

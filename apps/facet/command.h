@@ -21,6 +21,7 @@ void addReconstruct(CLI::App& app, Session& session);
 void addDetect(CLI::App& app, Session& session);
 void addRender(CLI::App& app, Session& session);
 void addModel(CLI::App& app, Session& session);
+void addExport(CLI::App& app, Session& session);
 void addEvaluate(CLI::App& app, Session& session);
 void addSynth(CLI::App& app, Session& session);
 void addDoctor(CLI::App& app, Session& session);

@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
       ->envname("FACET_CONFIG");
   app.allow_config_extras(CLI::config_extras_mode::error);
   for (auto add : {facet::addReconstruct, facet::addDetect, facet::addRender, facet::addModel,
-                   facet::addEvaluate, facet::addSynth, facet::addDoctor}) {
+                   facet::addExport, facet::addEvaluate, facet::addSynth, facet::addDoctor}) {
     add(app, session);
   }
 

@@ -1,9 +1,12 @@
 // facet model list | info | check | import | transfer
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "apps/facet/command.h"
+#include "apps/facet/interrupt.h"
 #include "apps/facet/json_text.h"
 #include "apps/facet/model_library.h"
 #include "apps/facet/output_folder.h"
@@ -14,6 +17,7 @@
 #include "core/io/model_io.h"
 #include "core/io/topology_map_io.h"
 #include "core/model_report.h"
+#include "fitting/model_landmarks.h"
 #include "render/texture_transfer.h"
 
 namespace fs = std::filesystem;
@@ -64,6 +68,8 @@ int listModels(Session& session) {
     if (entry.path().extension() != ".npz") continue;
     models.push_back({{"name", entry.path().stem().string()}, {"path", entry.path().string()}});
   }
+  std::sort(models.begin() + 1, models.end(),
+            [](const json& a, const json& b) { return a["name"] < b["name"]; });
   json families = json::array();
   for (const ModelFamily& family : modelFamilies()) {
     families.push_back({{"name", family.name},
@@ -133,7 +139,14 @@ int checkModel(const Arguments& arguments, Session& session) {
   bool is_wrong = false;
   json findings = json::array();
   for (const std::string& note : model.reader_notes) session.console.say("note: " + note);
-  for (const ModelFinding& finding : inspectModel(model)) {
+  std::vector<ModelFinding> all = inspectModel(model);
+  if (model.landmarks68.size() == 0 && all.size() > 1) {
+    const auto found = findModelLandmarks(model, FaceDetector(), LandmarkRegressor());
+    all.push_back({found ? ModelFinding::Verdict::kGood : ModelFinding::Verdict::kWrong, "face",
+                   found ? "a face is seen on pictures of the mean"
+                         : "no face is seen on pictures of the mean, which must look along +Z with +Y up"});
+  }
+  for (const ModelFinding& finding : all) {
     is_wrong = is_wrong || finding.verdict == ModelFinding::Verdict::kWrong;
     const std::string verdict = verdictWord(finding.verdict);
     findings.push_back({{"verdict", verdict}, {"topic", finding.topic}, {"text", finding.text}});
@@ -148,30 +161,55 @@ int checkModel(const Arguments& arguments, Session& session) {
   return is_wrong ? static_cast<int>(ErrorKind::kModel) : 0;
 }
 
+// A name that can stand in --model and is no path.
+void checkModelName(const std::string& name) {
+  const bool is_plain =
+      !name.empty() && name.front() != '.' && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+      });
+  if (is_plain && name != "builtin") return;
+  fail(ErrorKind::kUsage, "--name ", name, ": expected letters, digits, - and _, and not builtin");
+}
+
 int importModel(const Arguments& arguments, Session& session) {
-  const bool has_family = arguments.source.size() == 2;
   const std::string& path = arguments.source.back();
-  if (has_family && arguments.source.front() != "facet" && !findModelFamily(arguments.source.front())) {
-    fail(ErrorKind::kUsage, "facet model import ", arguments.source.front(),
+  const std::string family_name = arguments.source.size() == 2 ? arguments.source.front() : "";
+  const bool is_family_given = !family_name.empty() && family_name != "facet";
+  const ModelFamily* family = findModelFamily(family_name);
+  if (is_family_given && family == nullptr) {
+    fail(ErrorKind::kUsage, "facet model import ", family_name,
          ": no such family of models; facet model list names them, or leave it out");
   }
-  MorphableModel model = loadNamedModel(path, session);
-  const bool is_of_builtin_shape = model.topology == "facet-head";
-  if (!arguments.bare && !is_of_builtin_shape && !missingParts(model).empty()) {
-    completeFrom(loadModel("builtin"), model, session);
+  if (!arguments.name.empty()) checkModelName(arguments.name);
+  if (family != nullptr && !fs::exists(path)) {
+    fail(ErrorKind::kModel, path, ": no such file; ", family->title, " is ", family->files, ", from ",
+         family->page);
   }
-  const std::string default_name =
-      has_family && arguments.source.front() != "facet" ? arguments.source.front() : model.id;
-  const fs::path output =
-      arguments.output.empty()
-          ? userModelFolder() / ((arguments.name.empty() ? default_name : arguments.name) + ".npz")
-          : fs::path(arguments.output);
+  const auto outputFor = [&](const std::string& name) {
+    return arguments.output.empty() ? userModelFolder() / (name + ".npz") : fs::path(arguments.output);
+  };
+  std::string name = !arguments.name.empty() ? arguments.name : family != nullptr ? family->name : "";
+  if (!name.empty() || !arguments.output.empty())
+    prepareOutputFile(outputFor(name), arguments.force);  // before the work
+
+  MorphableModel model = loadNamedModel(path, session);
+  if (family != nullptr && familyOf(model) != family) {
+    fail(ErrorKind::kModel, path, ": is ", model.name, ", not ", family->title,
+         "; leave the family out, or give another file");
+  }
+  for (const std::string& note : model.reader_notes) session.console.say("note: " + note);
+  if (name.empty()) name = model.id;
+  const fs::path output = outputFor(name);
   prepareOutputFile(output, arguments.force);
+  if (!arguments.bare && !missingParts(model).empty()) {
+    completeFrom(loadModel("builtin"), model, landmarksOnMean(model, session), session);
+  }
+  throwIfInterrupted();
   writeFacetModel(output, model);
-  const std::string name =
-      output.parent_path() == userModelFolder() ? output.stem().string() : output.string();
-  session.console.say("imported " + model.name + " to " + output.string() + "; use it with --model " + name);
-  if (session.json) std::cout << jsonText(json{{"name", name}, {"path", output.string()}});
+  const std::string known_as = arguments.output.empty() ? name : output.string();
+  session.console.say("imported " + model.name + " to " + output.string() + "; use it with --model " +
+                      known_as);
+  if (session.json) std::cout << jsonText(json{{"name", known_as}, {"path", output.string()}});
   return 0;
 }
 
@@ -186,39 +224,49 @@ int transferModel(const Arguments& arguments, Session& session) {
   for (const std::string& file : {arguments.output, arguments.map, arguments.texture_output}) {
     if (!file.empty()) prepareOutputFile(file, arguments.force);
   }
+  ImageF texture;
+  if (!arguments.texture.empty()) texture = linearFromSrgb(readPhoto(arguments.texture));
   const MorphableModel from = loadNamedModel(arguments.from, session);
   MorphableModel to = loadNamedModel(arguments.to, session);
   if (from.landmarks68.size() == 0) {
     fail(ErrorKind::kModel, arguments.from,
          ": has no 68 landmarks to lay it onto another model by; import it first");
   }
-  if (!arguments.map.empty() || !arguments.texture.empty()) {
-    const Correspondence correspondence = correspond(from, to, landmarksOnMean(to, session));
+  if (!texture.empty() && (!from.hasUsableUv() || !to.hasUsableUv())) {
+    fail(ErrorKind::kModel, (from.hasUsableUv() ? arguments.to : arguments.from),
+         ": has no texture coordinates that can hold one texture, so none can be carried; import it first");
+  }
+  const Points3 landmarks = landmarksOnMean(to, session);
+  throwIfInterrupted();
+  json written = json::object();
+  if (!arguments.map.empty() || !texture.empty()) {
+    session.console.progress(to.name, "lay " + from.name + " onto it", 0.4);
+    const Correspondence correspondence = correspond(from, to, landmarks);
+    throwIfInterrupted();
     if (!arguments.map.empty()) {
       writeTopologyMap(arguments.map, correspondence.model_on_template);
+      written["map"] = arguments.map;
       session.console.say("wrote " + arguments.map + ": for each vertex of " + to.name + " its place on " +
                           from.name);
     }
-    if (!arguments.texture.empty()) {
-      if (from.uv.rows() == 0 || to.uv.rows() == 0) {
-        fail(ErrorKind::kModel, (from.uv.rows() == 0 ? arguments.from : arguments.to),
-             ": has no texture coordinates, so a texture cannot be carried; import it first");
-      }
-      const ImageF texture = linearFromSrgb(readPhoto(arguments.texture));
+    if (!texture.empty()) {
       const Mesh target = to.mesh(to.mean);
       const Mesh laid = from.mesh(correspondence.registration.vertices);
       const Mesh in_source_layout = carryUv(correspondence.model_on_template, laid, target);
       const ImageF carried = transferTexture(texture, in_source_layout, target, arguments.texture_size_px);
       writePng(arguments.texture_output, srgbFromLinear(carried));
+      written["texture"] = arguments.texture_output;
       session.console.say("wrote " + arguments.texture_output + ": " + arguments.texture +
                           " in the layout of " + to.name);
     }
   }
   if (!arguments.output.empty()) {
-    completeFrom(from, to, session);
+    completeFrom(from, to, landmarks, session);
     writeFacetModel(arguments.output, to);
+    written["model"] = arguments.output;
     session.console.say("wrote " + arguments.output);
   }
+  if (session.json) std::cout << jsonText(written);
   return 0;
 }
 

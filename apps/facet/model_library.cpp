@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "apps/facet/interrupt.h"
 #include "core/complete_model.h"
 #include "core/error.h"
 #include "core/io/model_io.h"
@@ -12,6 +13,7 @@
 namespace fs = std::filesystem;
 
 namespace facet {
+
 fs::path userModelFolder() {
   const char* data_home = std::getenv("XDG_DATA_HOME");
   if (data_home != nullptr && *data_home != '\0') return fs::path(data_home) / "facet/models";
@@ -20,9 +22,12 @@ fs::path userModelFolder() {
 }
 
 MorphableModel loadNamedModel(const std::string& name, Session& session) {
+  if (name.empty()) fail(ErrorKind::kUsage, "a model's name is empty; facet model list names what there is");
+  // A name is a name, also where a file or folder of that name lies about; ./name is the file.
   std::string path = name;
   const fs::path imported = userModelFolder() / (name + ".npz");
-  if (name != "builtin" && !fs::exists(name) && fs::exists(imported)) path = imported.string();
+  const bool is_plain_name = name.find('/') == std::string::npos;
+  if (name != "builtin" && is_plain_name && fs::exists(imported)) path = imported.string();
   MorphableModel model = loadModel(path);
   const std::string licence = model.name + ", licence: " + model.licence;
   if (name == "builtin") {
@@ -40,7 +45,8 @@ std::vector<std::string> missingParts(const MorphableModel& model) {
   };
   note(model.landmarks68.size() > 0, "landmarks");
   note(model.dense.size() > 0, "dense landmarks");
-  note(model.uv.rows() > 0, "texture coordinates");
+  note(model.hasUsableUv(),
+       model.uv.rows() == 0 ? "texture coordinates" : "texture coordinates without overlaps");
   note(model.albedo_mean.rows() > 0, "skin colour");
   note(model.hasNamedShapes(), "named shapes");
   return missing;
@@ -61,13 +67,15 @@ Points3 landmarksOnMean(const MorphableModel& model, Session& session) {
   return found->ibug68;
 }
 
-void completeFrom(const MorphableModel& source, MorphableModel& model, Session& session) {
+void completeFrom(const MorphableModel& source, MorphableModel& model, const Points3& landmarks,
+                  Session& session) {
   const auto start = std::chrono::steady_clock::now();
-  const Points3 landmarks = landmarksOnMean(model, session);
+  throwIfInterrupted();
   session.console.progress(model.name, "lay " + source.name + " onto it", 0.4);
   std::string filled;
   for (const std::string& part : completeModel(model, source, landmarks))
     filled += (filled.empty() ? "" : ", ") + part;
+  throwIfInterrupted();
   session.console.endProgress();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   char text[32];

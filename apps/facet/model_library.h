@@ -23,7 +23,8 @@ std::vector<std::string> missingParts(const MorphableModel& model);
 Points3 landmarksOnMean(const MorphableModel& model, Session& session);
 
 // Gives the model what it lacks and the source has, by laying that onto it: landmarks, regions, texture
-// coordinates, skin colour, named shapes.
-void completeFrom(const MorphableModel& source, MorphableModel& model, Session& session);
+// coordinates, skin colour, named shapes. `landmarks` as landmarksOnMean() gives them.
+void completeFrom(const MorphableModel& source, MorphableModel& model, const Points3& landmarks,
+                  Session& session);
 
 }  // namespace facet

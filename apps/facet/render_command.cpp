@@ -79,6 +79,7 @@ int render(const Arguments& arguments, Session& session) {
   ShadeOptions shade;
   shade.light = studioLight();
   shade.background = Eigen::Vector3f::Constant(0.9F);
+  shade.cull_backfaces = true;
   const fs::path folder = arguments.input;
   if (fs::exists(folder / "fit.json")) {
     mesh = readObj(folder / "mesh" / (arguments.mesh + ".obj"));

@@ -93,10 +93,12 @@ GlbMaterial materialByName(const std::string& name) {
   return material;
 }
 
-void writeFaceGlb(const std::filesystem::path& path, const MorphableModel& model, const Photo& photo,
-                  const Reconstruction& result, const Image8& texture) {
+}  // namespace
+
+GlbAsset faceAsset(const MorphableModel& model, const Points3& neutral, const Image8& texture,
+                   const Eigen::Vector3f& colour) {
   GlbAsset asset;
-  asset.mesh = model.mesh(result.neutral);
+  asset.mesh = model.mesh(neutral);
   asset.triangle_material = model.triangle_material;
   asset.materials.clear();
   for (const std::string& name : model.material_names) asset.materials.push_back(materialByName(name));
@@ -108,28 +110,35 @@ void writeFaceGlb(const std::filesystem::path& path, const MorphableModel& model
     if (!texture.empty()) {
       material.base_colour = texture;
     } else {
-      material.base_colour_factor = result.appearance.vertex_albedo.colwise().mean().transpose();
+      material.base_colour_factor = colour;
     }
   }
-  const auto addTarget = [&](const std::string& name, const Points3& displacement) {
-    asset.targets.push_back({name, displacement});
-  };
   for (Eigen::Index e = 0; e < model.blendshapes.cols(); ++e) {
-    addTarget(model.blendshape_names[e], model.blendshapes.points(e));
+    asset.targets.push_back({model.blendshape_names[e], model.blendshapes.points(e)});
   }
-  // Modes in standard deviations mean nothing to an animator and are as large as the mesh each; where there
-  // are named shapes, what the photo makes of them stands for them.
+  // Modes in standard deviations mean nothing to an animator and are as large as the mesh each; they are left
+  // out where there are named shapes.
   for (int e = 0; e < model.numExpression(); ++e) {
     if (model.isBlendshape(e) || model.blendshapes.cols() == 0) {
-      addTarget(model.expression_names[e], model.expression.points(e));
+      asset.targets.push_back({model.expression_names[e], model.expression.points(e)});
     }
   }
-  if (model.num_blendshapes < model.numExpression() && model.blendshapes.cols() > 0) {
-    addTarget("photoExpression", result.coarse - result.neutral);
-  }
   if (model.skeleton) {
-    asset.skin = GlbSkin{model.skeleton->names, model.skeleton->parent,
-                         model.skeleton->joints(result.neutral), model.skeleton->weights};
+    asset.skin = GlbSkin{model.skeleton->names, model.skeleton->parent, model.skeleton->joints(neutral),
+                         model.skeleton->weights};
+  }
+  return asset;
+}
+
+namespace {
+
+void writeFaceGlb(const std::filesystem::path& path, const MorphableModel& model, const Photo& photo,
+                  const Reconstruction& result, const Image8& texture) {
+  GlbAsset asset =
+      faceAsset(model, result.neutral, texture, result.appearance.vertex_albedo.colwise().mean().transpose());
+  if (model.num_blendshapes < model.numExpression() && model.blendshapes.cols() > 0) {
+    // What the photo makes of the modes that are left out.
+    asset.targets.push_back({"photoExpression", result.coarse - result.neutral});
   }
   asset.extras_json = json{
       {"facet_version", FACET_VERSION},
@@ -291,6 +300,7 @@ void writeResult(const std::filesystem::path& folder, const MorphableModel& mode
     ShadeOptions shade;
     shade.light = result.appearance.light;
     shade.albedo = result.appearance.vertex_albedo;
+    shade.cull_backfaces = true;
     if (has_maps) shade.albedo_texture = result.texture_map;
     const FaceImages images = renderFace(coarse, result.fit.camera, shade);
     next();

@@ -173,7 +173,7 @@ MorphableModel modelFrom(EosFile file, const fs::path& path) {
   model.id = (is_surrey ? "eos-sfm-" : "eos-") + std::to_string(num_vertices);
   model.name = is_surrey ? "Surrey Face Model, " + std::to_string(num_vertices) + " vertices"
                          : "eos model of " + std::to_string(num_vertices) + " vertices";
-  setOrigin("sfm", model);
+  setOrigin("eos", model);
   if (!is_surrey) model.licence = "unknown; that of the model from which it was converted";
   model.topology = model.id;
 

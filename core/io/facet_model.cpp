@@ -224,9 +224,9 @@ MorphableModel readFacetModel(const fs::path& path) {
   return facetModelFrom(bytes, path);
 }
 
-bool isFacetModel(const SharedBytes& npz) {
+bool isFacetModel(const SharedBytes& npz, const fs::path& path) {
   if (!isZip(npz)) return false;
-  const NpzFile arrays(npz, "");
+  const NpzFile arrays(npz, path.string());
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     if (arrays.key(i) == "meta") return true;
   }

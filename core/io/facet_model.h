@@ -17,7 +17,7 @@ MorphableModel readFacetModel(const std::filesystem::path& path);
 // The same from memory; `path` only leads the messages.
 MorphableModel facetModelFrom(const SharedBytes& npz, const std::filesystem::path& path);
 // Whether an .npz holds a facet model rather than another one.
-bool isFacetModel(const SharedBytes& npz);
+bool isFacetModel(const SharedBytes& npz, const std::filesystem::path& path);
 
 // Bases keep their precision. Throws std::invalid_argument when the model does not pass check().
 void writeFacetModel(const std::filesystem::path& path, const MorphableModel& model);

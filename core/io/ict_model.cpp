@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/check.h"
@@ -66,6 +67,37 @@ std::string materialFor(const std::string& ict_name) {
   if (contains("Lash") || contains("Lacrimal") || contains("EyeBlend") || contains("EyeOcclusion"))
     return kOverlay;
   return "skin";
+}
+
+// Where each of their materials lies in one texture. The original gives each an image of its own: a tile of
+// texture space (u from 1 to 2, …) or, for the eyes, the face's tile once more.
+struct Cell {
+  const char* material;
+  float u, v, side;  // of its lower left corner; of the square
+};
+constexpr std::array kAtlas = {Cell{"M_Face", 0, 0.3F, 0.7F},
+                               Cell{"M_BackHead", 0.7F, 0.7F, 0.3F},
+                               Cell{"M_Teeth", 0.7F, 0.4F, 0.3F},
+                               Cell{"M_GumsTongue", 0.7F, 0.1F, 0.3F},
+                               Cell{"M_ScleraLeft", 0, 0.12F, 0.175F},
+                               Cell{"M_ScleraRight", 0.175F, 0.12F, 0.175F},
+                               Cell{"M_IrisLeft", 0.35F, 0.12F, 0.175F},
+                               Cell{"M_IrisRight", 0.525F, 0.12F, 0.175F}};
+constexpr float kCellMargin = 0.01F;  // of the cell's side, so that neighbours do not bleed into each other
+
+// A corner's texture coordinate in the atlas; as it is for a material that is not one of theirs.
+Eigen::RowVector2f inAtlas(const std::string& material, const Eigen::RowVector2f& uv) {
+  const auto cell =
+      std::find_if(kAtlas.begin(), kAtlas.end(), [&](const Cell& c) { return material == c.material; });
+  if (cell == kAtlas.end()) return uv;
+  // A whole number is the upper end of a tile when the others lie below it; all others are inside one.
+  Eigen::RowVector2f in_tile;
+  for (int axis = 0; axis < 2; ++axis) {
+    const float fraction = uv[axis] - std::floor(uv[axis]);
+    in_tile[axis] = fraction == 0 && uv[axis] > 0 ? 1 : fraction;
+  }
+  const float scale = (1 - 2 * kCellMargin) * cell->side;
+  return Eigen::RowVector2f(cell->u, cell->v).array() + kCellMargin * cell->side + scale * in_tile.array();
 }
 
 // eyeBlink_L -> eyeBlinkLeft
@@ -185,6 +217,9 @@ MorphableModel modelFrom(IctData data) {
   const Eigen::Index num_triangles = data.triangles.rows();
   const bool has_uv = data.uv_triangles.rows() == num_triangles && num_triangles > 0;
   Eigen::Index kept = 0;
+  std::map<std::pair<std::int32_t, std::int32_t>, std::int32_t>
+      atlas_index;  // of material and texture coordinate
+  std::vector<Eigen::RowVector2f> atlas_uv;
   for (Eigen::Index f = 0; f < num_triangles; ++f) {
     const std::int32_t ict_material = data.triangle_material.empty() ? -1 : data.triangle_material[f];
     std::string material = ict_material < 0 ? "skin" : materialFor(data.material_names[ict_material]);
@@ -193,13 +228,32 @@ MorphableModel modelFrom(IctData data) {
         has_published_parts && model.region_names[model.region[data.triangles(f, 0)]] == "mouth_socket";
     if (is_mouth) material = "mouth";
     data.triangles.row(kept) = data.triangles.row(f);
-    if (has_uv) data.uv_triangles.row(kept) = data.uv_triangles.row(f);
+    for (int corner = 0; has_uv && corner < 3; ++corner) {
+      const std::int32_t index = data.uv_triangles(f, corner);
+      const auto [at, is_new] =
+          atlas_index.try_emplace({ict_material, index}, static_cast<std::int32_t>(atlas_uv.size()));
+      if (is_new) {
+        require(index >= 0 && index < model.uv.rows(), "a triangle's texture coordinate is out of range");
+        const std::string name = ict_material < 0 ? "" : data.material_names[ict_material];
+        atlas_uv.push_back(inAtlas(name, model.uv.row(index)));
+      }
+      data.uv_triangles(kept, corner) = at->second;
+    }
     material_of.push_back(indexOf(material));
     ++kept;
   }
   model.triangles = data.triangles.topRows(kept);
   if (has_uv) model.uv_triangles = data.uv_triangles.topRows(kept);
-  if (!has_uv) model.uv.resize(0, 2);
+  model.uv.resize(static_cast<Eigen::Index>(atlas_uv.size()), 2);
+  for (std::size_t i = 0; i < atlas_uv.size(); ++i) model.uv.row(static_cast<Eigen::Index>(i)) = atlas_uv[i];
+  if (has_uv && std::any_of(kAtlas.begin(), kAtlas.end(), [&](const Cell& cell) {
+        return std::find(data.material_names.begin(), data.material_names.end(), cell.material) !=
+               data.material_names.end();
+      })) {
+    model.reader_notes.emplace_back(
+        "the texture tiles of its materials are packed into one square, the face's into its "
+        "upper left 70 %");
+  }
   model.triangle_material = std::move(material_of);
   model.material_names = std::move(names);
 
@@ -284,9 +338,9 @@ IctData dataFromFolder(const fs::path& folder) {
 
 }  // namespace
 
-bool isPackedIctModel(const SharedBytes& npz) {
+bool isPackedIctModel(const SharedBytes& npz, const fs::path& path) {
   if (!isZip(npz)) return false;
-  const NpzFile arrays(npz, "");
+  const NpzFile arrays(npz, path.string());
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     if (arrays.key(i) == "triangles_uv") return true;
   }

@@ -11,6 +11,6 @@ namespace facet {
 MorphableModel ictModelFrom(const Npz& arrays, const std::filesystem::path& path);
 
 // Whether an .npz is the packed ICT-FaceKit.
-bool isPackedIctModel(const SharedBytes& npz);
+bool isPackedIctModel(const SharedBytes& npz, const std::filesystem::path& path);
 
 }  // namespace facet

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "core/io/model_parts.h"
 
 namespace facet {
 
@@ -32,7 +33,7 @@ const std::vector<ModelFamily>& modelFamilies() {
        "FLAME_texture.npz beside it",
        "Max Planck Society: non-commercial research after registration; FLAME 2023 Open: CC-BY-4.0",
        "https://flame.is.tue.mpg.de"},
-      {"sfm", "Surrey Face Model and other models of eos",
+      {"eos", "Surrey Face Model and other models of eos",
        "sfm_shape_3448.bin, with expression_blendshapes_3448.bin and ibug_to_sfm.txt beside it",
        "University of Surrey: non-commercial use; larger versions on request",
        "https://github.com/patrikhuber/eos/tree/master/share"},
@@ -45,11 +46,23 @@ const std::vector<ModelFamily>& modelFamilies() {
   return families;
 }
 
-const ModelFamily* findModelFamily(const std::string& name) {
+namespace {
+
+template <typename Is>
+const ModelFamily* findFamily(const Is& is) {
   const auto& families = modelFamilies();
-  const auto found = std::find_if(families.begin(), families.end(),
-                                  [&](const ModelFamily& family) { return family.name == name; });
+  const auto found = std::find_if(families.begin(), families.end(), is);
   return found == families.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+const ModelFamily* findModelFamily(const std::string& name) {
+  return findFamily([&](const ModelFamily& family) { return family.name == lowerCase(name); });
+}
+
+const ModelFamily* familyOf(const MorphableModel& model) {
+  return findFamily([&](const ModelFamily& family) { return family.page == model.source; });
 }
 
 void setOrigin(const std::string& family_name, MorphableModel& model) {

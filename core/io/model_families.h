@@ -17,10 +17,13 @@ struct ModelFamily {
 };
 
 const std::vector<ModelFamily>& modelFamilies();
-// By name; null when there is no such family.
+// By name, in any case of letters; null when there is no such family.
 const ModelFamily* findModelFamily(const std::string& name);
 // Gives a model the licence and, as its source, the page of its family. Throws std::invalid_argument when
 // there is no such family.
 void setOrigin(const std::string& family_name, MorphableModel& model);
+
+// The family that a model was read as; null for one of no family.
+const ModelFamily* familyOf(const MorphableModel& model);
 
 }  // namespace facet

@@ -2,7 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <string_view>
+#include <vector>
 
 #include "core/error.h"
 #include "core/io/bfm_model.h"
@@ -23,6 +27,19 @@ namespace {
 
 fs::path builtinModelPath() { return dataDirectory() / "models" / "facet_head.npz"; }
 
+// How published model files begin and end, in lower case; their companions do not.
+struct ModelFileName {
+  std::string_view start, end;
+};
+constexpr std::array kModelFiles = {
+    ModelFileName{"generic_model", ".pkl"},     ModelFileName{"female_model", ".pkl"},
+    ModelFileName{"male_model", ".pkl"},        ModelFileName{"flame20", ".pkl"},
+    ModelFileName{"01_morphablemodel", ".mat"}, ModelFileName{"bfm_model_front", ".mat"},
+    ModelFileName{"bfm.mat", ".mat"},           ModelFileName{"model20", ".h5"},
+    ModelFileName{"sfm_shape", ".bin"},         ModelFileName{"faceverse", ".npy"},
+    ModelFileName{"bfm_noneck", ".pkl"},        ModelFileName{"face_model", ".npy"},
+    ModelFileName{"model.bin", ".bin"}};
+
 bool isIctFolder(const fs::path& path) {
   return fs::exists(path / "generic_neutral_mesh.obj") ||
          fs::exists(path / "FaceXModel" / "generic_neutral_mesh.obj");
@@ -40,6 +57,7 @@ MorphableModel meshModel(const fs::path& path) try {
   model.uv = mesh.uv;
   model.uv_triangles = mesh.uv_triangles;
   model.check();
+  orientTriangles(model);
   return model;
 } catch (const std::invalid_argument& error) {
   fail(ErrorKind::kModel, path.string(), ": is not a head: ", error.what());
@@ -59,8 +77,8 @@ MorphableModel loadFile(const fs::path& path) {
   refuseLookalikes(bytes, path);
   switch (fileKind(bytes)) {
     case FileKind::kZip:
-      if (isFacetModel(bytes)) return facetModelFrom(bytes, path);
-      if (isPackedIctModel(bytes)) return readIctModel(path);
+      if (isFacetModel(bytes, path)) return facetModelFrom(bytes, path);
+      if (isPackedIctModel(bytes, path)) return readIctModel(path);
       return pythonModel(bytes, path);
     case FileKind::kNumpy:
     case FileKind::kPickle:
@@ -77,6 +95,28 @@ MorphableModel loadFile(const fs::path& path) {
       if (isEosModel(bytes)) return eosModelFrom(bytes, path);
   }
   fail(ErrorKind::kModel, path.string(), ": is not a model file; `facet model list` names what can be read");
+}
+
+// The one file of a folder that has the name of a published model; none and several are errors that say so.
+fs::path modelFileIn(const fs::path& folder) {
+  std::vector<fs::path> found;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string name = lowerCase(entry.path().filename().string());
+    const bool is_model =
+        std::any_of(kModelFiles.begin(), kModelFiles.end(), [&](const ModelFileName& known) {
+          return name.starts_with(known.start) && name.ends_with(known.end);
+        });
+    if (is_model && entry.is_regular_file()) found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  if (found.size() == 1) return found.front();
+  if (found.empty()) {
+    fail(ErrorKind::kModel, folder.string(),
+         ": no file in this folder has the name of a published model; give the model file itself");
+  }
+  std::string names;
+  for (const fs::path& path : found) names += (names.empty() ? "" : ", ") + path.filename().string();
+  fail(ErrorKind::kModel, folder.string(), ": holds several models (", names, "); give one of the files");
 }
 
 }  // namespace
@@ -111,9 +151,7 @@ MorphableModel loadModel(const std::string& name_or_path) {
     if (error.kind() != ErrorKind::kInput) throw;
     fail(ErrorKind::kModel, error.what());  // a model that cannot be read, whatever the reader called it
   }
-  fail(ErrorKind::kModel, name_or_path,
-       ": no model in this folder (ICT-FaceKit has generic_neutral_mesh.obj, 3DDFA u_shp.npy); give the "
-       "model file");
+  return loadModel(modelFileIn(path).string());
 }
 
 fs::path dataDirectory() {

@@ -141,7 +141,7 @@ TEST_CASE("model import: FLAME is known by name afterwards, complete, and opens 
   CHECK(info["has_uv"] == true);
   CHECK(info["dense_landmarks"] > 300);
   // Not twice without --force.
-  CHECK(runFacet({"model", "import", file.string(), "--name", "flame"}, at_home).exit_code == 4);
+  CHECK(runFacet({"model", "import", file.string(), "--name", "flame"}, at_home).exit_code == 2);
   result = runFacet({"render", "flame", "-o", (folder / "open.png").string(), "--expression", "jawOpen=1"},
                     at_home);
   CHECK_MESSAGE(result.exit_code == 0, result.err);
@@ -155,10 +155,59 @@ TEST_CASE("model import: FLAME is known by name afterwards, complete, and opens 
   CHECK(result.err.find("tail=15,0,0") != std::string::npos);
 }
 
+TEST_CASE("model import: what cannot be is said before anything is written") {
+  const TemporaryFolder folder("import"), home("home");
+  if (!writeModels(folder.path())) return;
+  RunOptions at_home;
+  at_home.environment = {{"XDG_DATA_HOME", home.path().string()}};
+  const std::string bfm = (folder / "bfm2009/01_MorphableModel.mat").string();
+  const auto expectFailure = [&](const std::vector<std::string>& arguments, int exit_code, const char* part) {
+    const RunResult result = runFacet(arguments, at_home);
+    CHECK(result.exit_code == exit_code);
+    CHECK_MESSAGE(result.err.find(part) != std::string::npos, result.err);
+    CHECK(filesBelow(home.path()).empty());
+  };
+  expectFailure({"model", "import", bfm, "--name", "builtin"}, 2, "not builtin");
+  expectFailure({"model", "import", bfm, "--name", "../evil"}, 2, "--name ../evil");
+  expectFailure({"model", "import", "flame", bfm}, 4, "not FLAME");
+  expectFailure({"model", "import", "flame", (folder / "absent.pkl").string()}, 4, "flame.is.tue.mpg.de");
+  expectFailure({"model", "import", "unknown", bfm}, 2, "no such family");
+}
+
+TEST_CASE("model: an imported name is found although a folder of that name lies about") {
+  const TemporaryFolder folder("name"), home("home");
+  RunOptions at_home;
+  at_home.environment = {{"XDG_DATA_HOME", home.path().string()}};
+  REQUIRE(runFacet({"model", "import", "builtin", "--name", "mine"}, at_home).exit_code == 0);
+  fs::create_directory(folder / "mine");
+  const fs::path before = fs::current_path();
+  fs::current_path(folder.path());
+  const RunResult by_name = runFacet({"model", "info", "mine"}, at_home);
+  const RunResult by_path = runFacet({"model", "info", "./mine"}, at_home);
+  fs::current_path(before);
+  CHECK_MESSAGE(by_name.exit_code == 0, by_name.err);
+  CHECK(by_path.exit_code == 4);
+}
+
+TEST_CASE("export: a head that got its shapes by transfer leaves as a GLB with them") {
+  const TemporaryFolder folder("export");
+  const RunResult result =
+      runFacet({"export", "builtin", "-o", (folder / "head.glb").string(), "--texture-size", "256"});
+  REQUIRE_MESSAGE(result.exit_code == 0, result.err);
+  const json glb = glbJson(folder / "head.glb");
+  CHECK(glb["meshes"][0]["extras"]["targetNames"].size() == 51);
+  CHECK(glb.contains("images"));
+  if (const auto report = validateGlb(folder / "head.glb")) CHECK((*report)["issues"]["numErrors"] == 0);
+  CHECK(runFacet({"export", "builtin", "-o", (folder / "head.glb").string()}).exit_code == 2);
+  CHECK(runFacet({"export", "builtin", "-o", (folder / "head.fbx").string()}).exit_code == 2);
+  CHECK(runFacet({"export", "builtin", "-o", (folder / "head.obj").string()}).exit_code == 0);
+}
+
 TEST_CASE("model transfer: a bare OBJ gets shapes, and the map leads back to the built-in head") {
   const TemporaryFolder folder("transfer");
   const MorphableModel builtin = loadModel("builtin");
-  Mesh mesh = builtin.mesh(builtin.mean / 10);  // centimetres
+  Mesh mesh = builtin.mesh(builtin.mean / 10);        // centimetres
+  mesh.triangles.col(1).swap(mesh.triangles.col(2));  // and wound inwards
   mesh.uv.resize(0, 2);
   mesh.uv_triangles.resize(0, 3);
   writeObj(folder / "head.obj", mesh);

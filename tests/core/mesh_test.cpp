@@ -31,3 +31,18 @@ TEST_CASE("Mesh: check names an index that is out of range and sizes that do not
   mesh.uv = Points2::Zero(3, 2);  // without UV triangles
   CHECK_THROWS_AS(mesh.check(), std::invalid_argument);
 }
+
+TEST_CASE("uvOverlap: the share of the texture that several triangles claim, or that lies outside it") {
+  Mesh mesh;
+  mesh.uv.resize(4, 2);
+  mesh.uv << 0, 0, 0.5F, 0, 0.5F, 0.5F, 0, 0.5F;
+  mesh.uv_triangles.resize(2, 3);
+  mesh.uv_triangles << 0, 1, 2, 0, 2, 3;  // two halves of a square
+  CHECK(uvOverlap(mesh) < 0.005);
+  mesh.uv_triangles.row(1) << 0, 1, 2;  // the same half twice
+  CHECK(uvOverlap(mesh) > 0.99);
+  mesh.uv.col(0).array() += 0.75F;  // half of it beyond the right border, where nothing can be stored
+  mesh.uv_triangles.row(1) << 0, 2, 3;
+  CHECK(uvOverlap(mesh) == doctest::Approx(0.5).epsilon(0.02));
+  CHECK(uvOverlap(Mesh()) == 0);
+}

@@ -12,7 +12,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   const facet::SharedBytes input(nullptr, bytes, size);
   try {
-    if (facet::isFacetModel(input)) {
+    if (facet::isFacetModel(input, "input")) {
       const facet::MorphableModel model = facet::facetModelFrom(input, "/nowhere/input");
       model.check();
       model.vertices(Eigen::VectorXf::Ones(model.numIdentity()),
@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   } catch (const std::invalid_argument&) {  // check() found a value that is not finite
   }
   try {
-    if (facet::isPackedIctModel(input)) facet::ictModelFrom(facet::readNpz(input, "input"), "/nowhere/input");
+    if (facet::isPackedIctModel(input, "input")) facet::ictModelFrom(facet::readNpz(input, "input"), "/nowhere/input");
   } catch (const facet::Error&) {
   }
   return 0;

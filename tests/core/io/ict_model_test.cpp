@@ -66,7 +66,17 @@ TEST_CASE("ICT folder: shapes become differences in millimetres under ARKit's na
     CHECK(model.expression_names == std::vector<std::string>{"eyeBlinkLeft", "jawOpen"});
     CHECK(model.licence.find("MIT") == 0);
     CHECK(model.triangles == source.triangles.topRows(1000));  // without the overlay
-    CHECK(model.uv_triangles == source.uv_triangles.topRows(1000));
+    // The face's tile lies in the upper left 70 % of the texture, with a margin of 1 %.
+    REQUIRE(model.uv_triangles.rows() == 1000);
+    const Eigen::RowVector2f corner(0.007F, 0.307F);
+    int num_misplaced = 0;
+    for (Eigen::Index f = 0; f < 500; ++f) {
+      for (int k = 0; k < 3; ++k) {
+        const Eigen::RowVector2f expected = corner + 0.686F * source.uv.row(source.uv_triangles(f, k));
+        num_misplaced += (model.uv.row(model.uv_triangles(f, k)) - expected).norm() > 1e-5F;
+      }
+    }
+    CHECK(num_misplaced == 0);
     CHECK(model.symmetry == source.symmetry);
     REQUIRE(model.landmarks68.size() == 68);
     const Points3 landmarks = model.landmarks68.points(model.mean, model.triangles);
@@ -113,6 +123,11 @@ TEST_CASE(
   CHECK(model.numVertices() == 26719);
   CHECK(model.numIdentity() == 100);
   CHECK(model.numExpression() == 53);
+  CHECK(
+      uvOverlap({.uv = Eigen::Map<const Points2>(raw.at("uv").asFloat().data(), raw.at("uv").count() / 2, 2),
+                 .uv_triangles = Eigen::Map<const Triangles>(raw.at("triangles_uv").asInt32().data(),
+                                                             raw.at("triangles_uv").count() / 3, 3)}) > 0.5);
+  CHECK(uvOverlap(model.mesh(model.mean)) < 0.005);  // its tiles are packed into one square
   CHECK(model.expressionIndex("browInnerUpLeft"));
   CHECK(model.expressionIndex("jawOpen"));
   CHECK_FALSE(model.expressionIndex("eyeBlink_L"));

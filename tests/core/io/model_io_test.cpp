@@ -40,7 +40,6 @@ TEST_CASE("loadModel: what is no model is a model error that says what to give i
   writeText(folder / "model2019_bfm.h5",
             "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1\n");
   checkModelError([&] { loadModel(folder / "model2019_bfm.h5"); }, "Git LFS pointer");
-  checkModelError([&] { loadModel(folder.path()); }, "generic_neutral_mesh.obj");
   writeText(folder / "text.npz", "not a model");
   checkModelError([&] { loadModel(folder / "text.npz"); }, "text.npz");
   writeText(folder / "photo.jpg", "");
@@ -48,6 +47,16 @@ TEST_CASE("loadModel: what is no model is a model error that says what to give i
   const float one = 1;
   writeNpz(folder / "other.npz", {{"x", NpyArray::fromFloat(&one, {1})}});
   checkModelError([&] { loadModel(folder / "other.npz"); }, "other.npz");
+}
+
+TEST_CASE("loadModel: a folder stands for the one published model in it") {
+  const test::TemporaryFolder folder("model");
+  checkModelError([&] { loadModel(folder.path()); }, "no file in this folder");
+  writeText(folder / "generic_model.pkl", "x");
+  checkModelError([&] { loadModel(folder.path()); }, "generic_model.pkl: is not a model file");
+  writeText(folder / "female_model.pkl", "x");
+  checkModelError([&] { loadModel(folder.path()); },
+                  "holds several models (female_model.pkl, generic_model.pkl)");
 }
 
 TEST_CASE("loadModel: an OBJ is a model without modes, its unit told by its size") {
