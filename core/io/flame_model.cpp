@@ -122,10 +122,6 @@ void nameRelease(const fs::path& path, MorphableModel& model) {
                    std::string(model.id == "flame" ? "" : " (its name says " + model.name + ")");
 }
 
-void readMasks(const PickleValue& file, std::int64_t num_vertices, Companions& found) {
-  for (const std::string& key : file.keys()) found.masks.emplace_back(key, file[key].indices(num_vertices));
-}
-
 // One file of the model's folder; true if it is part of the model.
 bool readCompanion(const PickleValue& file, const MorphableModel& model, Companions& found) {
   const std::int64_t num_vertices = model.numVertices(), num_triangles = model.triangles.rows();
@@ -200,8 +196,9 @@ bool readCompanion(const PickleValue& file, const MorphableModel& model, Compani
     is_part = true;
   }
   if (file.has("face") && file.has("neck")) {
-    found.masks.clear();
-    readMasks(file, num_vertices, found);
+    std::vector<std::pair<std::string, std::vector<std::int32_t>>> masks;
+    for (const std::string& key : file.keys()) masks.emplace_back(key, file[key].indices(num_vertices));
+    found.masks = std::move(masks);
     is_part = true;
   }
   return is_part;
@@ -220,6 +217,19 @@ bool readObjUvs(const fs::path& path, const MorphableModel& model, Companions& f
   return true;
 }
 
+// Runs `use`, which says whether a companion is part of the model; one that is broken is noted and passed
+// over.
+template <typename Use>
+void tryCompanion(const std::string& name, const Use& use, std::string& used, MorphableModel& model) {
+  try {
+    if (use()) used += (used.empty() ? "" : ", ") + name;
+  } catch (const Error& error) {
+    model.reader_notes.push_back("not used: " + std::string(error.what()));
+  } catch (const std::invalid_argument& error) {
+    model.reader_notes.push_back("not used: " + name + ": " + error.what());
+  }
+}
+
 Companions findCompanions(const fs::path& path, MorphableModel& model) {
   Companions found;
   std::vector<fs::path> files;
@@ -236,19 +246,11 @@ Companions findCompanions(const fs::path& path, MorphableModel& model) {
   }
   std::string used;
   for (const fs::path& file : files) {
-    try {
-      bool is_part = false;
-      if (lowerCase(file.extension().string()) == ".obj") {
-        is_part = readObjUvs(file, model, found);
-      } else {
-        is_part = readCompanion(readPython(file), model, found);
-      }
-      if (is_part) used += (used.empty() ? "" : ", ") + file.filename().string();
-    } catch (const Error& error) {
-      model.reader_notes.push_back("not used: " + std::string(error.what()));
-    } catch (const std::invalid_argument& error) {
-      model.reader_notes.push_back("not used: " + file.string() + ": " + error.what());
-    }
+    const auto use = [&] {
+      const bool is_obj = lowerCase(file.extension().string()) == ".obj";
+      return is_obj ? readObjUvs(file, model, found) : readCompanion(readPython(file), model, found);
+    };
+    tryCompanion(file.filename().string(), use, used, model);
   }
   if (!used.empty()) model.reader_notes.push_back("read with it: " + used);
   return found;
@@ -413,13 +415,7 @@ void addAlbedo(const PickleValue& texture, MorphableModel& model) {
   }
 }
 
-}  // namespace
-
-bool isFlameModel(const PickleValue& file) {
-  return file.has("v_template") && file.has("shapedirs") && (file.has("f") || file.has("faces"));
-}
-
-MorphableModel flameModelFrom(const PickleValue& file) try {
+MorphableModel bareModel(const PickleValue& file) {
   MorphableModel model;
   model.id = "flame";
   model.name = "FLAME";
@@ -464,6 +460,40 @@ MorphableModel flameModelFrom(const PickleValue& file) try {
         "has no joints (weights, kintree_table, J_regressor): its jaw and eyes cannot turn");
   }
   orientTriangles(model);
+  return model;
+}
+
+void addCompanions(Companions found, MorphableModel& model) {
+  if (found.uv.rows() > 0) {
+    model.uv = std::move(found.uv);
+    model.uv_triangles = std::move(found.uv_triangles);
+  }
+  addEyelids(found, model);
+  addLandmarks(found, model);
+  addRegions(found, model);
+  if (!found.texture) return;
+  try {
+    addAlbedo(*found.texture, model);
+  } catch (const Error& error) {
+    model.reader_notes.push_back("not used: " + std::string(error.what()));
+  }
+}
+
+}  // namespace
+
+bool isFlameModel(const PickleValue& file) {
+  return file.has("v_template") && file.has("shapedirs") && (file.has("f") || file.has("faces"));
+}
+
+MorphableModel flameModelFrom(const PickleValue& file, const std::vector<PickleValue>& companions) try {
+  MorphableModel model = bareModel(file);
+  Companions found;
+  std::string used;
+  for (const PickleValue& companion : companions) {
+    tryCompanion(
+        companion.name(), [&] { return readCompanion(companion, model, found); }, used, model);
+  }
+  if (!companions.empty()) addCompanions(std::move(found), model);
   model.check();
   return model;
 } catch (const std::invalid_argument& error) {
@@ -475,22 +505,8 @@ MorphableModel readFlameModel(const fs::path& path) try {
   if (!isFlameModel(file)) {
     file.complain("is not a FLAME model: it has no v_template, shapedirs and f");
   }
-  MorphableModel model = flameModelFrom(file);
-  Companions found = findCompanions(path, model);
-  if (found.uv.rows() > 0) {
-    model.uv = std::move(found.uv);
-    model.uv_triangles = std::move(found.uv_triangles);
-  }
-  addEyelids(found, model);
-  addLandmarks(found, model);
-  addRegions(found, model);
-  if (found.texture) {
-    try {
-      addAlbedo(*found.texture, model);
-    } catch (const Error& error) {
-      model.reader_notes.push_back("not used: " + std::string(error.what()));
-    }
-  }
+  MorphableModel model = bareModel(file);
+  addCompanions(findCompanions(path, model), model);
   model.check();
   return model;
 } catch (const std::invalid_argument& error) {

@@ -12,7 +12,8 @@ namespace facet {
 // expression (300 + 100, or 100 + 50 in shortened files); joints are root, neck, jaw, left_eye, right_eye.
 // Triangles of vertices that follow an eye wholly have the material "eye".
 bool isFlameModel(const PickleValue& file);
-MorphableModel flameModelFrom(const PickleValue& file);
+// `companions` are files as those that readFlameModel() looks for.
+MorphableModel flameModelFrom(const PickleValue& file, const std::vector<PickleValue>& companions = {});
 
 // The same, with what lies in the same folder, recognized by its content: landmark embeddings (static 51 or
 // 68, dynamic contour; with_eyes variants), vertex masks (regions), the eyelid shapes of metrical-tracker and

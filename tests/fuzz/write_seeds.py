@@ -125,6 +125,32 @@ def write_flame(folder):
     np.savez_compressed(f'{folder}/deflated.npz', **dense)
 
 
+# Beside the model of fuzz_flame_companion: 26 vertices, 48 triangles.
+def write_flame_companion(folder):
+    def corners(*shape):
+        return np.full((*shape, 3), 1 / 3)
+
+    uv = dict(vt=random.random((30, 2)), ft=random.integers(0, 30, (48, 3)))
+    image, colours = np.full((4, 4, 3), 100.0), random.random((4, 4, 3, 2))
+    eyelid = np.zeros((26, 3), 'f4')
+    eyelid[[7, 8], 1] = -0.003
+    files = dict(
+        all=dict(static_lmk_faces_idx=np.arange(51) % 48, static_lmk_bary_coords=corners(51),
+                 dynamic_lmk_faces_idx=np.arange(79 * 17).reshape(79, 17) % 48, dynamic_lmk_bary_coords=corners(79, 17),
+                 full_lmk_faces_idx=np.arange(68).reshape(1, 68) % 48, full_lmk_bary_coords=corners(1, 68)),
+        static51=dict(lmk_face_idx=np.arange(51) % 48, lmk_b_coords=corners(51)),
+        static68=dict(lmk_face_idx=np.arange(68) % 48, lmk_b_coords=corners(68)),
+        masks=dict(face=np.arange(20), neck=np.arange(20, 26), nose=np.array([3, 4])),
+        texture=dict(mean=image, tex_dir=colours, **uv),
+        albedo=dict(MU=image.ravel() / 255, PC=colours.reshape(48, 2), **uv),
+        specular=dict(MU=image / 255, PC=colours, specMU=image / 255, specPC=colours, **uv))
+    for name, arrays in files.items():
+        with open(f'{folder}/{name}.pkl', 'wb') as f:
+            pickle.dump(arrays, f, 2)
+        np.savez(f'{folder}/{name}.npz', **arrays)
+    np.save(f'{folder}/eyelid.npy', eyelid)
+
+
 def write_faceverse_tddfa(folder):
     faceverse = dict(meanshape=cube / 100, idBase=basis, exBase=basis, tri=triangles, keypoints=np.arange(68) % 8,
                      meantex=np.full((1, 24), 100.0), texBase=basis, skinmask=np.ones(8), exp_name_list=['a', 'b', 'c'])
@@ -169,8 +195,8 @@ def write_obj(folder):
 
 
 for name, write in [('mat', write_mat), ('hdf5', write_hdf5), ('eos', write_eos), ('pickle', write_pickle),
-                    ('npy', write_npy), ('flame', write_flame), ('faceverse_tddfa', write_faceverse_tddfa),
-                    ('facet_model', write_facet_model), ('obj', write_obj)]:
+                    ('npy', write_npy), ('flame', write_flame), ('flame_companion', write_flame_companion),
+                    ('faceverse_tddfa', write_faceverse_tddfa), ('facet_model', write_facet_model), ('obj', write_obj)]:
     folder = os.path.join(sys.argv[1], name)
     os.makedirs(folder, exist_ok=True)
     write(folder)
