@@ -9,6 +9,7 @@ namespace facet {
 namespace {
 
 // Rows of contour_by_yaw: 0° to 39°, then -1° to -39°.
+constexpr std::size_t kNumMediapipePoints = 478;
 constexpr int kMaxContourYaw = 39, kNumContourRows = 2 * kMaxContourYaw + 1;
 
 void addModes(const Basis& basis, const Eigen::VectorXf& coefficients, const char* what, Points3& values) {
@@ -136,6 +137,11 @@ void MorphableModel::checkStructure() const {
           "MorphableModel: landmarks68 has ", landmarks68.size(), " points");
   checkEmbedding(landmarks68, triangles.rows(), "landmarks68");
   checkEmbedding(dense, triangles.rows(), "dense", Gaps::kAllowed);
+  checkEmbedding(mediapipe, triangles.rows(), "mediapipe");
+  checkIndices(mediapipe_index, static_cast<std::size_t>(mediapipe.size()), kNumMediapipePoints,
+               "mediapipe_index");
+  require(mediapipe.size() == 0 || !mediapipe_index.empty(),
+          "MorphableModel: it is not said which MediaPipe points the ", mediapipe.size(), " are");
   require(contour_by_yaw.empty() || contour_by_yaw.size() == static_cast<std::size_t>(kNumContourRows),
           "MorphableModel: ", contour_by_yaw.size(), " contour rows, expected ", kNumContourRows);
   for (const LandmarkEmbedding& row : contour_by_yaw) {

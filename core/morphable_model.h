@@ -50,6 +50,10 @@ struct MorphableModel {
   // -39° (positive: the face turns to its own left, +X, and the outline of its left cheek slides forward); or
   // empty.
   std::vector<LandmarkEmbedding> contour_by_yaw;
+  // Points of MediaPipe's face mesh that the model places (FLAME: 105), and which of its 478 they are; or
+  // empty.
+  LandmarkEmbedding mediapipe;
+  std::vector<std::int32_t> mediapipe_index;
   std::vector<std::int32_t> symmetry;  // V, index of the mirrored vertex; empty if unknown
   std::vector<std::uint8_t> region;    // V, index into region_names; empty if unknown
   std::vector<std::string> region_names;

@@ -56,6 +56,7 @@ json describe(const MorphableModel& model) {
           {"has_uv", model.uv.rows() > 0},
           {"has_landmarks68", model.landmarks68.size() > 0},
           {"dense_landmarks", model.dense.size()},
+          {"mediapipe_landmarks", model.mediapipe.size()},
           {"regions", model.region_names},
           {"materials", model.material_names},
           {"notes", model.reader_notes}};

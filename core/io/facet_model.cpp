@@ -275,6 +275,8 @@ MorphableModel facetModelFrom(const SharedBytes& npz, const fs::path& path) try 
     model.landmarks68 = file.embedding("landmarks68");
     model.dense = file.embedding("dense");
     model.contour_by_yaw = file.contour();
+    model.mediapipe = file.embedding("mediapipe");
+    model.mediapipe_index = file.list<std::int32_t>("mediapipe_index");
     model.symmetry = file.list<std::int32_t>("symmetry");
     model.region = file.list<std::uint8_t>("region");
     model.triangle_material = file.list<std::uint8_t>("triangle_material");
@@ -325,6 +327,9 @@ void writeFacetModel(const fs::path& path, const MorphableModel& model) {
   add("landmarks68_barycentric", model.landmarks68.barycentric);
   add("dense_triangle", model.dense.triangle);
   add("dense_barycentric", model.dense.barycentric);
+  add("mediapipe_triangle", model.mediapipe.triangle);
+  add("mediapipe_barycentric", model.mediapipe.barycentric);
+  add("mediapipe_index", model.mediapipe_index);
   add("symmetry", model.symmetry);
   add("region", model.region);
   add("triangle_material", model.triangle_material);

@@ -15,11 +15,13 @@ namespace {
 constexpr std::int64_t kAny = PickleValue::kAny;
 constexpr std::int64_t kStaticLandmarks = 51;  // iBUG-68 without the jaw
 constexpr std::int64_t kMostModesOfAlbedo = 50;
+constexpr std::int64_t kNumMediapipePoints = 478;
 constexpr int kMaxContourYaw = 39, kNumContourRows = 2 * kMaxContourYaw + 1;
 
 // What the companions of a model hold; the last one found wins.
 struct Companions {
-  std::optional<LandmarkEmbedding> static51, full68;
+  std::optional<LandmarkEmbedding> static51, full68, mediapipe;
+  std::vector<std::int32_t> mediapipe_index;
   std::vector<LandmarkEmbedding> contour;     // 79 rows in the file's order
   Eigen::MatrixXf eyelid_left, eyelid_right;  // 3V×1 mm
   std::vector<std::pair<std::string, std::vector<std::int32_t>>> masks;
@@ -144,7 +146,15 @@ bool readCompanion(const PickleValue& file, const MorphableModel& model, Compani
   if (file.kind() != PickleValue::Kind::kDict) return false;
   if (file.has("lmk_face_idx") && file.has("lmk_b_coords")) {
     LandmarkEmbedding embedding = embeddingFrom(file["lmk_face_idx"], file["lmk_b_coords"], num_triangles);
-    if (embedding.size() == kStaticLandmarks) {
+    if (file.has("landmark_indices")) {
+      const PickleValue indices = file["landmark_indices"];
+      found.mediapipe_index = indices.indices(kNumMediapipePoints);
+      if (found.mediapipe_index.size() != embedding.triangle.size()) {
+        found.mediapipe_index.clear();
+        indices.complain("does not have as many entries as lmk_face_idx");
+      }
+      found.mediapipe = std::move(embedding);
+    } else if (embedding.size() == kStaticLandmarks) {
       found.static51 = std::move(embedding);
     } else if (embedding.size() == kNumIbugLandmarks) {
       found.full68 = std::move(embedding);
@@ -282,6 +292,10 @@ void addLandmarks(const Companions& found, MorphableModel& model) {
     for (int yaw = 1; is_swapped && yaw < kPositiveRows; ++yaw) {
       std::swap(model.contour_by_yaw[yaw], model.contour_by_yaw[kPositiveRows - 1 + yaw]);
     }
+  }
+  if (found.mediapipe) {
+    model.mediapipe = *found.mediapipe;
+    model.mediapipe_index = found.mediapipe_index;
   }
   if (found.full68) {
     model.landmarks68 = *found.full68;

@@ -86,6 +86,8 @@ TEST_CASE(
   model.reader_notes = {"stored in micrometres"};
   model.contour_by_yaw.assign(79, {std::vector<std::int32_t>(17, 5), Points3::Constant(17, 3, 1 / 3.0F)});
   model.contour_by_yaw[40].triangle[3] = 7;
+  model.mediapipe = {{3, 9}, Points3::Constant(2, 3, 1 / 3.0F)};
+  model.mediapipe_index = {276, 4};
   Skeleton skeleton;
   skeleton.names = {"root", "jaw"};
   skeleton.parent = {-1, 0};
@@ -109,6 +111,8 @@ TEST_CASE(
   CHECK(back.reader_notes == model.reader_notes);
   REQUIRE(back.contour_by_yaw.size() == 79);
   CHECK(back.contour_by_yaw[40].triangle == model.contour_by_yaw[40].triangle);
+  CHECK(back.mediapipe.triangle == model.mediapipe.triangle);
+  CHECK(back.mediapipe_index == model.mediapipe_index);
   REQUIRE(back.skeleton);
   CHECK(back.skeleton->names == skeleton.names);
   CHECK(back.skeleton->parent == skeleton.parent);

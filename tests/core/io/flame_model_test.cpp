@@ -433,3 +433,24 @@ TEST_CASE("FLAME: a file cut at any kilobyte is an error, never a crash") {
     }
   }
 }
+
+TEST_CASE("FLAME: MediaPipe's embedding beside the model is kept with the numbers of its points") {
+  const test::TemporaryFolder folder("flame");
+  write(folder / "generic_model.pkl", test::flamePickle(test::makeFlameArrays()));
+  const std::int32_t triangles[] = {5, 8, 2}, points[] = {276, 4, 477};
+  const double weights[] = {1, 0, 0, 0.5, 0.5, 0, 0.2, 0.3, 0.5};
+  Npz arrays = {{"lmk_face_idx", NpyArray::fromInt32(triangles, {3})},
+                {"lmk_b_coords", NpyArray::fromDouble(weights, {3, 3})},
+                {"landmark_indices", NpyArray::fromInt32(points, {3})}};
+  writeNpz(folder / "mediapipe_landmark_embedding.npz", arrays);
+  const MorphableModel model = readFlameModel(folder / "generic_model.pkl");
+  CHECK(model.mediapipe.triangle == std::vector<std::int32_t>{5, 8, 2});
+  CHECK(model.mediapipe_index == std::vector<std::int32_t>{276, 4, 477});
+  CHECK(model.mediapipe.barycentric(2, 1) == doctest::Approx(0.3));
+  CHECK(model.landmarks68.size() == 0);
+
+  const std::int32_t beyond[] = {276, 4, 478};
+  arrays["landmark_indices"] = NpyArray::fromInt32(beyond, {3});
+  writeNpz(folder / "mediapipe_landmark_embedding.npz", arrays);
+  CHECK(readFlameModel(folder / "generic_model.pkl").mediapipe.size() == 0);
+}
