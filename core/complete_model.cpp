@@ -19,10 +19,10 @@ bool sharesShapes(const MorphableModel& model, const MorphableModel& builtin) {
                      [&](const std::string& name) { return model.expressionIndex(name).has_value(); });
 }
 
-}  // namespace
-
-std::vector<std::string> completeModel(MorphableModel& model, const MorphableModel& builtin,
-                                       const Points3& landmarks) {
+// `correspondence` is asked for when something is to be carried over.
+template <typename MakeCorrespondence>
+std::vector<std::string> complete(MorphableModel& model, const MorphableModel& builtin,
+                                  const MakeCorrespondence& makeCorrespondence) {
   const bool needs_landmarks = model.landmarks68.size() == 0;
   const bool needs_dense = model.dense.size() == 0 && builtin.dense.size() > 0;
   const bool needs_uv = builtin.uv.rows() > 0 && !model.hasUsableUv();
@@ -32,9 +32,6 @@ std::vector<std::string> completeModel(MorphableModel& model, const MorphableMod
   const bool needs_shapes = !sharesShapes(model, builtin) && builtin.numExpression() > 0;
   const bool needs_map = needs_landmarks || needs_dense || needs_uv || needs_region || needs_material ||
                          needs_albedo || needs_shapes;
-  require(!needs_landmarks || landmarks.rows() == kNumIbugLandmarks, "completeModel: the model ", model.id,
-          " has no 68 landmarks; give their positions on its mean");
-
   std::vector<std::string> filled;
   if (model.symmetry.empty()) {
     model.symmetry = mirroredVertices(model.mean, model.region);
@@ -43,8 +40,7 @@ std::vector<std::string> completeModel(MorphableModel& model, const MorphableMod
   if (!needs_map) return filled;
 
   const Mesh mesh = model.mesh(model.mean);
-  const Correspondence correspondence = correspond(
-      builtin, model, needs_landmarks ? landmarks : model.landmarks68.points(model.mean, model.triangles));
+  const Correspondence& correspondence = makeCorrespondence();
   const TopologyMap& map = correspondence.model_on_template;
   if (needs_landmarks) {
     model.landmarks68 = carryEmbedding(correspondence, builtin, mesh, builtin.landmarks68);
@@ -110,6 +106,24 @@ std::vector<std::string> completeModel(MorphableModel& model, const MorphableMod
   }
   model.check();
   return filled;
+}
+
+}  // namespace
+
+std::vector<std::string> completeModel(MorphableModel& model, const MorphableModel& builtin,
+                                       const Points3& landmarks) {
+  const bool has_landmarks = model.landmarks68.size() > 0;
+  require(has_landmarks || landmarks.rows() == kNumIbugLandmarks, "completeModel: the model ", model.id,
+          " has no 68 landmarks; give their positions on its mean");
+  return complete(model, builtin, [&] {
+    return correspond(builtin, model,
+                      has_landmarks ? model.landmarks68.points(model.mean, model.triangles) : landmarks);
+  });
+}
+
+std::vector<std::string> completeModel(MorphableModel& model, const MorphableModel& builtin,
+                                       const Correspondence& correspondence) {
+  return complete(model, builtin, [&]() -> const Correspondence& { return correspondence; });
 }
 
 }  // namespace facet

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/correspondence.h"
 #include "core/morphable_model.h"
 
 namespace facet {
@@ -17,5 +18,8 @@ namespace facet {
 // without either.
 std::vector<std::string> completeModel(MorphableModel& model, const MorphableModel& builtin,
                                        const Points3& landmarks = {});
+// The same with a correspondence of the two, builtin the template, that is known already.
+std::vector<std::string> completeModel(MorphableModel& model, const MorphableModel& builtin,
+                                       const Correspondence& correspondence);
 
 }  // namespace facet

@@ -35,8 +35,9 @@ constexpr double kExpressionBoundSigma = 0.02;
 
 // The jaw's rotation about the axes of the model: it opens about x, hardly turns about y (sideways) and z.
 // Radians.
-const Eigen::Vector3d kJawSigma(0.15, 0.05, 0.03), kJawLower(-0.03, -0.2, -0.1), kJawUpper(0.6, 0.2, 0.1);
-constexpr double kJawBoundSigma = 0.01;
+const Eigen::Vector3d kJawSigma_rad(0.15, 0.05, 0.03), kJawLower_rad(-0.03, -0.2, -0.1),
+    kJawUpper_rad(0.6, 0.2, 0.1);
+constexpr double kJawBoundSigma_rad = 0.01;
 
 struct Observation {
   LandmarkModel model;
@@ -339,10 +340,10 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
                                parameters);
     }
     if (jaw) {
-      problem.AddResidualBlock(GaussianPriorCost::create(Eigen::VectorXd::Zero(3), kJawSigma), nullptr,
+      problem.AddResidualBlock(GaussianPriorCost::create(Eigen::VectorXd::Zero(3), kJawSigma_rad), nullptr,
                                state.jaw.data());
-      problem.AddResidualBlock(SoftBoundsCost::create(kJawLower, kJawUpper, kJawBoundSigma), nullptr,
-                               state.jaw.data());
+      problem.AddResidualBlock(SoftBoundsCost::create(kJawLower_rad, kJawUpper_rad, kJawBoundSigma_rad),
+                               nullptr, state.jaw.data());
       if (pose_only || !options.fit_expression) problem.SetParameterBlockConstant(state.jaw.data());
     }
     if (!options.scaled_orthographic) {
@@ -399,7 +400,7 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
     }
     ceres::Solve(solver_options, &problem, &summary);
     state.expression = state.expression.cwiseMax(expression_lower).cwiseMin(expression_upper);
-    state.jaw = state.jaw.cwiseMax(kJawLower).cwiseMin(kJawUpper);
+    state.jaw = state.jaw.cwiseMax(kJawLower_rad).cwiseMin(kJawUpper_rad);
     result.stages.push_back({stage, std::chrono::duration<double>(Clock::now() - start).count(),
                              static_cast<int>(summary.iterations.size()),
                              residualPx(observations, state, principal_px)});

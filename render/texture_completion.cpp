@@ -284,10 +284,7 @@ ImageF completeTexture(const Mesh& mesh, const ExtractedTexture& extracted,
     opacity.data()[i] = smoothStep(0.05F, 0.6F, opacity.data()[i]);
   blendOver(complete, known.colour, opacity);
 
-  Image8 coverage(size, size, 1);
-  for (int y = 0; y < size; ++y) {
-    for (int x = 0; x < size; ++x) *coverage.at(x, y) = texels.triangle(x, y) >= 0 ? 255 : 0;
-  }
+  Image8 coverage = uvCoverage(texels);
   dilateSeams(complete, coverage, kSeamTexels);
   return complete;
 }

@@ -13,10 +13,7 @@ ImageF transferTexture(const ImageF& texture, const Mesh& in_source_layout, cons
   const Fragments fragments = rasterizeUv(target, size);
   const ImageF uv = interpolate(fragments, in_source_layout.uv_triangles, in_source_layout.uv);
   ImageF result = sampleTexture(texture, uv, TextureFilter::kLinear, TextureBoundary::kClamp, &fragments);
-  Image8 coverage(size, size, 1);
-  for (int y = 0; y < size; ++y) {
-    for (int x = 0; x < size; ++x) *coverage.at(x, y) = fragments.triangle(x, y) >= 0 ? 255 : 0;
-  }
+  Image8 coverage = uvCoverage(fragments);
   dilateSeams(result, coverage, dilation_px);
   return result;
 }

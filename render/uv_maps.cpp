@@ -27,6 +27,16 @@ ImageF attributesInUv(
   return interpolate(uv_fragments, mesh.triangles, vertex_attributes);
 }
 
+Image8 uvCoverage(const Fragments& uv_fragments) {
+  Image8 coverage(uv_fragments.width, uv_fragments.height, 1);
+  for (int y = 0; y < coverage.height(); ++y) {
+    for (int x = 0; x < coverage.width(); ++x) {
+      if (uv_fragments.triangle(x, y) >= 0) *coverage.at(x, y) = 255;
+    }
+  }
+  return coverage;
+}
+
 void dilateSeams(ImageF& map, Image8& coverage, int iterations) {
   require(map.width() == coverage.width() && map.height() == coverage.height() && coverage.channels() == 1,
           "dilateSeams: the map is ", map.width(), "x", map.height(), " but the coverage ", coverage.width(),

@@ -16,6 +16,9 @@ ImageF attributesInUv(
     const Eigen::Ref<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>&
         vertex_attributes);
 
+// size×size×1, 255 where a triangle of the layout covers the texel.
+Image8 uvCoverage(const Fragments& uv_fragments);
+
 // Grows the covered texels of each island outwards so that filtering and mipmaps do not bleed the background
 // in.
 void dilateSeams(ImageF& map, Image8& coverage, int iterations);

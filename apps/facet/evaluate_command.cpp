@@ -291,9 +291,8 @@ int evaluateScan(const ScanArguments& arguments, Session& session) {
 
 int evaluateTransfer(const std::string& from_name, const std::string& to_name, Session& session) {
   const MorphableModel from = loadNamedModel(from_name, session), to = loadNamedModel(to_name, session);
-  const Points3 landmarks = landmarksOnMean(to, session);
   const auto start = std::chrono::steady_clock::now();
-  const Correspondence correspondence = correspond(from, to, landmarks);
+  const Correspondence correspondence = layOnto(from, to, session);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const TransferError error = measureTransfer(from, to, correspondence);
   Console& console = session.console;

@@ -30,12 +30,7 @@ Image8 albedoTexture(const MorphableModel& model, int size_px) {
   const Mesh mesh = model.mesh(model.mean);
   const Fragments layout = rasterizeUv(mesh, size_px);
   ImageF colour = attributesInUv(mesh, layout, model.albedo_mean);
-  Image8 coverage(size_px, size_px, 1);
-  for (int y = 0; y < size_px; ++y) {
-    for (int x = 0; x < size_px; ++x) {
-      if (layout.triangle(x, y) >= 0) *coverage.at(x, y) = 255;
-    }
-  }
+  Image8 coverage = uvCoverage(layout);
   dilateSeams(colour, coverage, kSeamTexels);
   return srgbFromLinear(colour);
 }

@@ -203,7 +203,8 @@ int importModel(const Arguments& arguments, Session& session) {
   const fs::path output = outputFor(name);
   prepareOutputFile(output, arguments.force);
   if (!arguments.bare && !missingParts(model).empty()) {
-    completeFrom(loadModel("builtin"), model, landmarksOnMean(model, session), session);
+    const MorphableModel builtin = loadModel("builtin");
+    completeFrom(builtin, model, layOnto(builtin, model, session), session);
   }
   throwIfInterrupted();
   writeFacetModel(output, model);
@@ -237,32 +238,26 @@ int transferModel(const Arguments& arguments, Session& session) {
     fail(ErrorKind::kModel, (from.hasUsableUv() ? arguments.to : arguments.from),
          ": has no texture coordinates that can hold one texture, so none can be carried; import it first");
   }
-  const Points3 landmarks = landmarksOnMean(to, session);
-  throwIfInterrupted();
+  const Correspondence correspondence = layOnto(from, to, session);
   json written = json::object();
-  if (!arguments.map.empty() || !texture.empty()) {
-    session.console.progress(to.name, "lay " + from.name + " onto it", 0.4);
-    const Correspondence correspondence = correspond(from, to, landmarks);
-    throwIfInterrupted();
-    if (!arguments.map.empty()) {
-      writeTopologyMap(arguments.map, correspondence.model_on_template);
-      written["map"] = arguments.map;
-      session.console.say("wrote " + arguments.map + ": for each vertex of " + to.name + " its place on " +
-                          from.name);
-    }
-    if (!texture.empty()) {
-      const Mesh target = to.mesh(to.mean);
-      const Mesh laid = from.mesh(correspondence.registration.vertices);
-      const Mesh in_source_layout = carryUv(correspondence.model_on_template, laid, target);
-      const ImageF carried = transferTexture(texture, in_source_layout, target, arguments.texture_size_px);
-      writePng(arguments.texture_output, srgbFromLinear(carried));
-      written["texture"] = arguments.texture_output;
-      session.console.say("wrote " + arguments.texture_output + ": " + arguments.texture +
-                          " in the layout of " + to.name);
-    }
+  if (!arguments.map.empty()) {
+    writeTopologyMap(arguments.map, correspondence.model_on_template);
+    written["map"] = arguments.map;
+    session.console.say("wrote " + arguments.map + ": for each vertex of " + to.name + " its place on " +
+                        from.name);
+  }
+  if (!texture.empty()) {
+    const Mesh target = to.mesh(to.mean);
+    const Mesh laid = from.mesh(correspondence.registration.vertices);
+    const Mesh in_source_layout = carryUv(correspondence.model_on_template, laid, target);
+    const ImageF carried = transferTexture(texture, in_source_layout, target, arguments.texture_size_px);
+    writePng(arguments.texture_output, srgbFromLinear(carried));
+    written["texture"] = arguments.texture_output;
+    session.console.say("wrote " + arguments.texture_output + ": " + arguments.texture +
+                        " in the layout of " + to.name);
   }
   if (!arguments.output.empty()) {
-    completeFrom(from, to, landmarks, session);
+    completeFrom(from, to, correspondence, session);
     writeFacetModel(arguments.output, to);
     written["model"] = arguments.output;
     session.console.say("wrote " + arguments.output);

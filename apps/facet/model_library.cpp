@@ -1,6 +1,5 @@
 #include "apps/facet/model_library.h"
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 
@@ -67,21 +66,25 @@ Points3 landmarksOnMean(const MorphableModel& model, Session& session) {
   return found->ibug68;
 }
 
-void completeFrom(const MorphableModel& source, MorphableModel& model, const Points3& landmarks,
-                  Session& session) {
-  const auto start = std::chrono::steady_clock::now();
+Correspondence layOnto(const MorphableModel& source, const MorphableModel& model, Session& session) {
+  const Points3 landmarks = landmarksOnMean(model, session);
   throwIfInterrupted();
   session.console.progress(model.name, "lay " + source.name + " onto it", 0.4);
+  Correspondence correspondence = correspond(source, model, landmarks);
+  throwIfInterrupted();
+  return correspondence;
+}
+
+void completeFrom(const MorphableModel& source, MorphableModel& model, const Correspondence& correspondence,
+                  Session& session) {
+  session.console.progress(model.name, "take over what it lacks", 0.7);
   std::string filled;
-  for (const std::string& part : completeModel(model, source, landmarks))
+  for (const std::string& part : completeModel(model, source, correspondence))
     filled += (filled.empty() ? "" : ", ") + part;
   throwIfInterrupted();
   session.console.endProgress();
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  char text[32];
-  std::snprintf(text, sizeof text, " (%.1f s)", seconds);
   session.console.say(model.name + ": taken over from " + source.name + ": " +
-                      (filled.empty() ? "nothing" : filled) + text);
+                      (filled.empty() ? "nothing" : filled));
 }
 
 }  // namespace facet

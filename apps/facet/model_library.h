@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "apps/facet/command.h"
+#include "core/correspondence.h"
 #include "core/morphable_model.h"
 
 namespace facet {
@@ -22,9 +23,12 @@ std::vector<std::string> missingParts(const MorphableModel& model);
 // names none, those found on pictures of it. Error(kModel) when no face is found.
 Points3 landmarksOnMean(const MorphableModel& model, Session& session);
 
-// Gives the model what it lacks and the source has, by laying that onto it: landmarks, regions, texture
-// coordinates, skin colour, named shapes. `landmarks` as landmarksOnMean() gives them.
-void completeFrom(const MorphableModel& source, MorphableModel& model, const Points3& landmarks,
+// The source laid onto the model.
+Correspondence layOnto(const MorphableModel& source, const MorphableModel& model, Session& session);
+
+// Gives the model what it lacks and the source has, over their correspondence: landmarks, regions, texture
+// coordinates, skin colour, named shapes.
+void completeFrom(const MorphableModel& source, MorphableModel& model, const Correspondence& correspondence,
                   Session& session);
 
 }  // namespace facet

@@ -144,11 +144,10 @@ void makeMaps(const MorphableModel& model, const Photo& photo, const Reconstruct
   result.normal_map = attributesInUv(coarse, layout, normals);
   result.position_map = attributesInUv(coarse, layout, result.coarse);
   result.albedo_map = attributesInUv(coarse, layout, result.appearance.vertex_albedo);
-  Image8 coverage(layout.width, layout.height, 1);
+  const Image8 coverage = uvCoverage(layout);
   for (int y = 0; y < layout.height; ++y) {
     for (int x = 0; x < layout.width; ++x) {
       if (layout.triangle(x, y) < 0) continue;
-      *coverage.at(x, y) = 255;
       Eigen::Map<Eigen::Vector3f>(result.normal_map.at(x, y)).normalize();
     }
   }

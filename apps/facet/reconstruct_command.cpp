@@ -57,7 +57,7 @@ class Work {
     }
     if (arguments.model != "builtin") builtin_ = loadModel("builtin");
     if (builtin_ && !missingParts(model_).empty()) {
-      completeFrom(*builtin_, model_, landmarksOnMean(model_, session), session);
+      completeFrom(*builtin_, model_, layOnto(*builtin_, model_, session), session);
       session.console.say("to do that only once: facet model import " + arguments.model + " --name NAME");
     }
     if (arguments.landmarks.empty()) finder_.emplace();
