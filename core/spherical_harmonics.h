@@ -4,6 +4,10 @@
 
 namespace facet {
 
+// Unit vectors (count×3) spread evenly over the sphere: equal steps of z from +1 to -1, each the golden angle
+// further about the z axis.
+Points3 sphereDirections(int count);
+
 // Diffuse light as second-order real spherical harmonics, 9 coefficients per colour channel, linear light.
 // Ramamoorthi and Hanrahan, "An Efficient Representation for Irradiance Environment Maps", SIGGRAPH 2001.
 //   shading(n) = sum_k coefficients(k) h_k(n),   h_k = a_l / pi * Y_k(n)
@@ -18,6 +22,8 @@ struct SphericalHarmonicsLight {
   static Eigen::Matrix<float, 9, 3> ambient(float radiance);
   // Shading (linear RGB factor of the albedo) at a unit normal; may be negative for an extreme light.
   Eigen::Vector3f shading(const Eigen::Vector3f& normal) const;
+  // The same light in a frame that is turned or mirrored: new_from_old is orthogonal.
+  SphericalHarmonicsLight turned(const Eigen::Matrix3f& new_from_old) const;
 };
 
 }  // namespace facet

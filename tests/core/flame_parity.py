@@ -77,4 +77,5 @@ def main():
     print(np.abs(ours["vertices"] / 1000.0 - expected_m).max())
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -2,10 +2,19 @@
 
 #include <doctest/doctest.h>
 
+#include <Eigen/Geometry>
 #include <cmath>
 #include <numbers>
 
 using namespace facet;
+
+TEST_CASE("sphereDirections: unit vectors, as dense on every side") {
+  const Points3 directions = sphereDirections(500);
+  CHECK((directions.rowwise().norm().array() - 1).abs().maxCoeff() < 1e-5F);
+  CHECK(directions.colwise().mean().norm() < 0.01F);
+  const Eigen::Matrix3f moments = directions.transpose() * directions / 500;
+  CHECK((moments - Eigen::Matrix3f::Identity() / 3).cwiseAbs().maxCoeff() < 0.005F);
+}
 
 TEST_CASE("SphericalHarmonicsLight: radiance 1 everywhere shades to 1") {
   const SphericalHarmonicsLight light;
@@ -26,10 +35,9 @@ TEST_CASE("SphericalHarmonicsLight: an environment's projection shades like the 
   SphericalHarmonicsLight light;
   light.coefficients.setZero();
   double integral = 0;
+  const Points3 directions = sphereDirections(kSamples);
   for (int i = 0; i < kSamples; ++i) {
-    const float z = 1 - (2 * static_cast<float>(i) + 1) / kSamples, r = std::sqrt(1 - z * z);
-    const float angle = std::numbers::pi_v<float> * (3 - std::sqrt(5.0F)) * static_cast<float>(i);
-    const Eigen::Vector3f d(r * std::cos(angle), r * std::sin(angle), z);
+    const Eigen::Vector3f d = directions.row(i);
     constexpr float kWeight = 4 * std::numbers::pi_v<float> / kSamples;
     const auto h = SphericalHarmonicsLight::basis(d);
     for (int k = 0; k < 9; ++k)
@@ -44,4 +52,20 @@ TEST_CASE(
   SphericalHarmonicsLight light;
   light.coefficients.row(1).setConstant(1);
   CHECK(light.shading({0, 1, 0}).x() > light.shading({0, -1, 0}).x() + 0.5F);
+}
+
+TEST_CASE("SphericalHarmonicsLight: turned or mirrored light shades turned or mirrored normals as before") {
+  SphericalHarmonicsLight light;
+  for (int k = 0; k < 9; ++k)
+    light.coefficients.row(k) << 0.3F * static_cast<float>(k) - 1, 1.0F / static_cast<float>(k + 1),
+        0.2F * static_cast<float>(k * k % 5);
+  const Eigen::Matrix3f turn =
+      Eigen::AngleAxisf(0.8F, Eigen::Vector3f(1, -2, 0.5F).normalized()).toRotationMatrix();
+  const Eigen::Matrix3f mirror = Eigen::Vector3f(-1, 1, 1).asDiagonal();
+  for (const Eigen::Matrix3f& change : {turn, mirror, Eigen::Matrix3f(turn * mirror)}) {
+    const SphericalHarmonicsLight changed = light.turned(change);
+    for (const Eigen::Vector3f& n : {Eigen::Vector3f(0, 0, 1), Eigen::Vector3f(0.6F, -0.8F, 0),
+                                     Eigen::Vector3f(0.3F, 0.5F, -0.7F).normalized().eval()})
+      CHECK((changed.shading(change * n) - light.shading(n)).norm() < 1e-4F);
+  }
 }
