@@ -56,6 +56,7 @@ void addHand(const Eigen::Vector3f& palm, const Eigen::Vector3f& towards, const 
 
 void addGlasses(const Points3& landmarks68, bool sunglasses, Random& random, Scene& scene,
                 std::vector<Lens>& lenses) {
+  scene.label = FaceLabel::kGlasses;
   const Eigen::Vector3f colour =
       random.chance(0.6F)    ? Eigen::Vector3f::Constant(random.range(0.004F, 0.05F))
       : random.chance(0.35F) ? Eigen::Vector3f(0.45F, 0.38F, 0.25F) * random.range(0.4F, 1.2F)
@@ -116,6 +117,7 @@ void addGlasses(const Points3& landmarks68, bool sunglasses, Random& random, Sce
 }
 
 float addHat(const HeadGrid& grid, Random& random, Scene& scene) {
+  scene.label = FaceLabel::kHeadwear;
   const Eigen::Vector3f colour = clothColour(random), second = clothColour(random);
   const float kind = random.uniform();
   const float stripes = random.chance(0.3F) ? random.range(0.05F, 0.2F) : 0.0F;
@@ -124,22 +126,27 @@ float addHat(const HeadGrid& grid, Random& random, Scene& scene) {
                 lift = random.range(5, 12);
     const auto seed = static_cast<std::uint32_t>(random.bits());
     scene.addGrid(
-        36, 64,
+        30, 72,
         [&](float u, float v) {
-          const float azimuth = (v - 0.5F) * 2 * kPi, elevation = (u - 0.5F) * kPi * 0.98F;
+          // From the opening, an ellipse of directions around the face, chin included, to the back.
+          const float angle = v * 2 * kPi, c = std::cos(angle), sn = std::sin(angle);
+          const auto flat = [](float x) { return std::copysign(std::sqrt(std::sqrt(std::abs(x))), x); };
+          const float edge_azimuth = half_width * c,
+                      edge_elevation = -0.22F + (sn > 0 ? top + 0.22F : 0.78F) * sn;
+          const float azimuth = edge_azimuth + (kPi * flat(c) - edge_azimuth) * u;
+          const float elevation = edge_elevation + (0.49F * kPi * flat(sn) - edge_elevation) * u;
           Scene::GridPoint p;
           const float fold = 3 * valueNoise({azimuth * 4, elevation * 5, 0}, seed);
           p.position = grid.point(azimuth, elevation, lift + fold);
           if (elevation < -0.5F) {  // falls to the shoulders
             const Eigen::Vector3f d = HeadGrid::direction(azimuth, elevation);
-            p.position = grid.centre() + d * (95 + 14 * (-elevation)) /
-                                             std::max(0.35F, std::sqrt(d.x() * d.x() + d.z() * d.z()));
-            p.position.y() = std::max(p.position.y(), -230.0F);
-            p.position += Eigen::Vector3f(d.x(), 0, d.z()) * fold * 2;
+            Eigen::Vector3f low =
+                grid.centre() +
+                d * (95 + 14 * (-elevation)) / std::max(0.35F, std::sqrt(d.x() * d.x() + d.z() * d.z()));
+            low.y() = std::max(low.y(), -230.0F);
+            low += Eigen::Vector3f(d.x(), 0, d.z()) * fold * 2;
+            p.position += (low - p.position) * (1 - smoothStep(-0.75F, -0.5F, elevation));
           }
-          // The opening: an ellipse of directions around the face, chin included.
-          const float y = (elevation + 0.22F) / (elevation > -0.22F ? top + 0.22F : 0.78F);
-          p.exists = azimuth * azimuth / (half_width * half_width) + y * y > 1;
           p.colour = stripes > 0 && std::fmod(elevation + 4, stripes) < stripes / 2 ? second : colour;
           p.local = p.position;
           return p;
@@ -192,6 +199,7 @@ float addHat(const HeadGrid& grid, Random& random, Scene& scene) {
 }
 
 void addClothes(const Subject& subject, Random& random, Scene& scene) {
+  scene.label = FaceLabel::kClothes;
   const Eigen::Vector3f colour = clothColour(random), second = clothColour(random);
   const int kind =
       random.pick(6);  // 0 round neck, 1 deep neck, 2 polo neck, 3 shirt, 4 jacket shirt tie, 5 hood
@@ -200,6 +208,12 @@ void addClothes(const Subject& subject, Random& random, Scene& scene) {
   const bool vertical = random.chance(0.5F);
   const float neckline = kind == 1 ? random.range(40, 90) : random.range(0, 25);
   const auto seed = static_cast<std::uint32_t>(random.bits());
+  if (kind == 4) {
+    scene.overlays[0] = {{0.75F, 0.76F, 0.8F}, false};
+    scene.overlays[1] = {second, false};
+  } else {
+    scene.overlays[0] = {subject.skin_tone * 0.9F, true};
+  }
   struct Ring {
     float y, rx, rz, cz;
   };
@@ -228,14 +242,14 @@ void addClothes(const Subject& subject, Random& random, Scene& scene) {
         p.colour = colour * (0.9F + 0.1F * valueNoise(p.position / 9, seed));
         if (stripes > 0 && std::fmod((vertical ? x : y) + 1000, stripes) < stripes * 0.4F) p.colour = second;
         const float below = -108 - y;  // distance below the collar
-        if (kind == 4 && front) {
-          const float lapel = 52 - below * 0.35F;
-          if (std::abs(x) < lapel) p.colour = Eigen::Vector3f(0.75F, 0.76F, 0.8F);
-          if (std::abs(x) < 9 + below * 0.06F && below > 0) p.colour = second;
+        // Signed distances of shirt and tie, or of the bare neck.
+        if (kind == 4) {
+          p.over_mm.x() = front ? 52 - below * 0.35F - std::abs(x) : -30.0F;
+          p.over_mm.y() = front ? std::min(9 + below * 0.06F - std::abs(x), below) : -30.0F;
+        } else if (kind <= 1) {
+          const float in_neckline = std::min(neckline - below, 62 + (neckline - below) - std::abs(x));
+          p.over_mm.x() = std::max(6 - below, front ? in_neckline : -30.0F);
         }
-        if (kind <= 1 && front && below < neckline && std::abs(x) < 62 + (neckline - below))
-          p.colour = subject.skin_tone * 0.9F;
-        if (kind <= 1 && below < 6) p.colour = subject.skin_tone * 0.9F;
         return p;
       },
       Surface::kCloth);
@@ -263,7 +277,49 @@ void addClothes(const Subject& subject, Random& random, Scene& scene) {
   }
 }
 
+void addMask(const HeadGrid& grid, Random& random, Scene& scene) {
+  scene.label = FaceLabel::kOccluder;
+  const float kind = random.uniform();  // a surgeon's mask, a cup, a cloth
+  const bool pleated = kind < 0.6F, cup = !pleated && kind < 0.8F;
+  Eigen::Vector3f colour(0.42F, 0.62F, 0.74F);
+  if (cup || (pleated && kind > 0.4F)) {
+    colour = {0.8F, 0.8F, 0.78F};
+  } else if (!pleated) {
+    colour = clothColour(random);
+  }
+  constexpr float kDegrees = kPi / 180;
+  const float down = random.chance(0.15F) ? random.range(14, 22) : 0.0F;  // worn under the nose
+  const float top = random.range(-9, -3) - down, wide = random.range(46, 58), lift = random.range(3, 5.5F);
+  scene.addGrid(
+      18, 28,
+      [&](float u, float v) {
+        const float side = 2 * v - 1, across = side * side;
+        const float high = (top - 17 * across + 0.5F * down * across) * kDegrees;
+        const float low = (-61 + 14 * across) * kDegrees;
+        const float elevation = high + (low - high) * u;
+        Scene::GridPoint p;
+        const float pleat = pleated ? std::sin(u * 5 * kPi) * (1 - across) : 0.0F;
+        const float bulge = cup ? 14 * std::sin(kPi * u) * (1 - across) : 0.0F;
+        p.position = grid.point(side * wide * kDegrees, elevation, lift + bulge + pleat);
+        p.colour = colour * (0.92F + 0.08F * pleat);
+        p.local = p.position;
+        return p;
+      },
+      Surface::kCloth);
+  for (const float side : {-1.0F, 1.0F}) {  // loops around the ears
+    for (const bool upper : {true, false}) {
+      const float elevation = (upper ? top - 17 : -47.0F) * kDegrees;
+      const Eigen::Vector3f corner = grid.point(side * wide * kDegrees, elevation, lift);
+      const Eigen::Vector3f ear(side * 80, upper ? 26.0F : -10.0F, 6);
+      Eigen::Vector3f middle = grid.point(side * 70 * kDegrees, 0.5F * elevation, 3);
+      middle.y() = 0.5F * (corner.y() + ear.y());
+      scene.addTube({corner, middle, ear}, {1, 1, 1}, colour.cwiseMax(0.3F), Surface::kCloth, 4);
+    }
+  }
+}
+
 void addOccluder(const Points3& landmarks68, const Subject& subject, Random& random, Scene& scene) {
+  scene.label = FaceLabel::kOccluder;
   const Eigen::Vector3f face = landmarks68.colwise().mean();
   const float kind = random.uniform();
   if (kind < 0.4F) {  // a hand at the cheek, chin, mouth or in front of everything
@@ -333,6 +389,7 @@ void addOccluder(const Points3& landmarks68, const Subject& subject, Random& ran
 
 void addEarrings(const Eigen::Vector3f& left_lobe, const Eigen::Vector3f& right_lobe, Random& random,
                  Scene& scene) {
+  scene.label = FaceLabel::kJewellery;
   const Eigen::Vector3f colour =
       random.chance(0.5F) ? Eigen::Vector3f(0.6F, 0.45F, 0.15F) : random.colour(0.1F, 0.8F);
   const float r = random.range(2, 6);

@@ -27,6 +27,9 @@ float addHat(const HeadGrid& grid, Random& random, Scene& scene);
 // Shoulders and clothes, body frame (the head frame of a head that looks straight ahead).
 void addClothes(const Subject& subject, Random& random, Scene& scene);
 
+// A mask over nose, mouth and chin of a posed head, held by loops around the ears.
+void addMask(const HeadGrid& grid, Random& random, Scene& scene);
+
 // Something between the camera and the face: a hand, a telephone, a microphone, a cup, a piece of a picture.
 // The scene's placement must be the head's.
 void addOccluder(const Points3& landmarks68, const Subject& subject, Random& random, Scene& scene);

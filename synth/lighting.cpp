@@ -17,6 +17,14 @@ Eigen::Vector3f probeDirection(float x, float y, int width, int height) {
           std::cos(azimuth) * std::cos(elevation)};
 }
 
+// Y_k: the library's basis without the cosine lobe's a_l / pi.
+Eigen::Matrix<float, 9, 1> orthonormalBasis(const Eigen::Vector3f& direction) {
+  Eigen::Matrix<float, 9, 1> y = SphericalHarmonicsLight::basis(direction);
+  y.segment<3>(1) *= 1.5F;
+  y.tail<5>() *= 4.0F;
+  return y;
+}
+
 // Warm (+) to cool (-) white.
 Eigen::Vector3f whiteOf(float warmth) { return {1 + 0.3F * warmth, 1, 1 - 0.35F * warmth}; }
 
@@ -46,8 +54,41 @@ Eigen::Vector3f sampleEnvironment(const ImageF& environment, const Eigen::Vector
 }
 
 Eigen::Vector3f Lighting::irradiance(const Eigen::Vector3f& n) const {
-  const Eigen::Vector3f value = irradiance_coefficients.transpose() * SphericalHarmonicsLight::basis(n);
-  return value.cwiseMax(0.02F);
+  // The polynomial in n of SphericalHarmonicsLight::shading(), four lanes at once.
+  const auto& p = irradiance_polynomial;
+  const float x = n.x(), y = n.y(), z = n.z();
+  Eigen::Array4f value = p[0] + p[1] * y + p[2] * z + p[3] * x;
+  value += p[4] * (x * y) + p[5] * (y * z) + p[6] * (z * z) + p[7] * (x * z) + p[8] * (x * x - y * y);
+  return value.max(0.02F).head<3>();
+}
+
+void Lighting::prepare() {
+  // h_k at a few normals gives its factors: constant, linear and quadratic parts.
+  const auto basis = [](float x, float y, float z) {
+    return SphericalHarmonicsLight::basis(Eigen::Vector3f(x, y, z));
+  };
+  const Eigen::Matrix<float, 9, 1> at_x = basis(1, 0, 0), at_y = basis(0, 1, 0), at_z = basis(0, 0, 1);
+  const float half = std::sqrt(0.5F);
+  float factor[9] = {at_x(0),
+                     at_y(1),
+                     at_z(2),
+                     at_x(3),
+                     basis(half, half, 0)(4) * 2,
+                     basis(0, half, half)(5) * 2,
+                     at_z(6) - at_x(6),
+                     basis(half, 0, half)(7) * 2,
+                     at_x(8)};
+  for (int k = 0; k < 9; ++k) {
+    irradiance_polynomial[k].setZero();
+    irradiance_polynomial[k].head<3>() = factor[k] * irradiance_coefficients.row(k).transpose().array();
+  }
+  // 3z² - 1 has a constant part.
+  irradiance_polynomial[0].head<3>() += at_x(6) * irradiance_coefficients.row(6).transpose().array();
+}
+
+Eigen::Matrix<float, 9, 3> Lighting::sphericalHarmonics() const {
+  // A point light that shades to colour · max(0, cos) has pi times that radiance in its direction.
+  return irradiance_coefficients + kPi * orthonormalBasis(direct_direction) * direct_colour.transpose();
 }
 
 Eigen::Vector3f Lighting::radiance(const Eigen::Vector3f& direction) const {
@@ -97,13 +138,11 @@ Lighting makeLighting(const Assets& assets, Random& random) {
       Eigen::Map<Eigen::Vector3f>(light.probe.at(x, y)) = radiance;
       const float solid_angle =
           std::sqrt(d.x() * d.x() + d.z() * d.z()) * (kPi / kProbeHeight) * (2 * kPi / kProbeWidth);
-      // Projection onto Y_k; the library's basis carries the cosine lobe's a_l / pi, taken out here.
-      Eigen::Matrix<float, 9, 1> y_k = SphericalHarmonicsLight::basis(d);
-      y_k.segment<3>(1) *= 1.5F;
-      y_k.tail<5>() *= 4.0F;
-      light.irradiance_coefficients += y_k * radiance.transpose() * solid_angle;
+      light.irradiance_coefficients += orthonormalBasis(d) * radiance.transpose() * solid_angle;
     }
   }
+
+  light.prepare();
 
   // A lamp or the sun, small enough to cast shadows.
   light.direct_direction = frontDirection(random, 55);
@@ -128,6 +167,7 @@ Lighting makeLighting(const Assets& assets, Random& random) {
     Eigen::Map<Eigen::Vector3f> radiance(light.probe.data() + 3 * i);
     radiance = radiance.cwiseProduct(balance);
   }
+  light.prepare();
   return light;
 }
 

@@ -63,13 +63,19 @@ ImageF makeBackground(const Assets& assets, int size, Random& random) {
     const Eigen::Matrix3f turn = (Eigen::AngleAxisf(random.range(-kPi, kPi), Eigen::Vector3f::UnitY()) *
                                   Eigen::AngleAxisf(0.2F * random.normal(), Eigen::Vector3f::UnitX()))
                                      .toRotationMatrix();
-    for (int y = 0; y < size; ++y) {
-      for (int x = 0; x < size; ++x) {
-        const Eigen::Vector3f ray((2.0F * x / size - 1) * fov, (2.0F * y / size - 1) * fov, 1);
-        Eigen::Map<Eigen::Vector3f>(image.at(x, y)) =
+    // The maps are coarse: a few of their texels fill the picture.
+    const int coarse = std::max(16, size / 4);
+    cv::Mat sampled(coarse, coarse, CV_32FC3);
+    for (int y = 0; y < coarse; ++y) {
+      for (int x = 0; x < coarse; ++x) {
+        const Eigen::Vector3f ray(((2.0F * x + 1) / coarse - 1) * fov, ((2.0F * y + 1) / coarse - 1) * fov,
+                                  1);
+        Eigen::Map<Eigen::Vector3f>(sampled.ptr<float>(y) + 3 * x) =
             (sampleEnvironment(environment, turn * ray.normalized()) * gain).cwiseMin(3.0F);
       }
     }
+    cv::Mat mat = asMat(image);
+    cv::resize(sampled, mat, mat.size(), 0, 0, cv::INTER_LINEAR);
   } else {
     Eigen::Vector3f a = random.colour(0, 0.9F).array().square();
     Eigen::Vector3f b = random.colour(0, 0.9F).array().square();
@@ -107,16 +113,24 @@ ImageF makeBackground(const Assets& assets, int size, Random& random) {
   if (random.chance(0.7F)) {
     cv::Mat mat = asMat(image);
     const float sigma = size / 320.0F * random.range(1, 14);
-    cv::GaussianBlur(mat, mat, cv::Size(), sigma, sigma, cv::BORDER_REFLECT);
+    // What is blurred needs few pixels.
+    const int factor = std::max(1, static_cast<int>(sigma / 2));
+    if (factor == 1) {
+      cv::GaussianBlur(mat, mat, cv::Size(), sigma, sigma, cv::BORDER_REFLECT);
+    } else {
+      cv::Mat coarse;
+      const int side = (size + factor - 1) / factor;
+      cv::resize(mat, coarse, cv::Size(side, side), 0, 0, cv::INTER_AREA);
+      cv::GaussianBlur(coarse, coarse, cv::Size(), sigma / factor, sigma / factor, cv::BORDER_REFLECT);
+      cv::resize(coarse, mat, mat.size(), 0, 0, cv::INTER_CUBIC);
+    }
   }
   return image;
 }
 
-Image8 takePhoto(const ImageF& linear, int size, Random& random) {
-  ImageF small(size, size, 3);
-  const cv::Mat source(linear.height(), linear.width(), CV_32FC3, const_cast<float*>(linear.data()));
-  cv::Mat mat = asMat(small);
-  cv::resize(source, mat, mat.size(), 0, 0, cv::INTER_AREA);
+Photo takePhoto(ImageF linear, Random& random) {
+  const int size = linear.width();
+  cv::Mat mat = asMat(linear);
 
   // About a third of the pictures is spoilt in some way; the others stay sharp.
   const bool spoilt = random.chance(0.34F);
@@ -153,23 +167,31 @@ Image8 takePhoto(const ImageF& linear, int size, Random& random) {
   const float contrast = random.range(-0.1F, 0.45F),
               lift = random.chance(0.2F) ? random.range(0, 0.08F) : 0.0F;
   const float saturation = random.chance(0.04F) ? 0.0F : random.range(0.7F, 1.25F);
+  // Tone curve of [0, kBrightest): highlights roll off instead of clipping.
+  constexpr int kSteps = 4096;
+  constexpr float kBrightest = 2.5F;
+  std::vector<float> tone(static_cast<std::size_t>(kSteps * kBrightest) + 1);
+  for (std::size_t i = 0; i < tone.size(); ++i) {
+    float v = (static_cast<float>(i) + 0.5F) / kSteps;
+    v = v < 0.7F ? v : 0.7F + 0.3F * (1 - std::exp(-(v - 0.7F) / 0.3F));
+    v = srgbTable()[static_cast<int>(std::min(v, 1.0F) * 4096)];
+    v += contrast * (v * v * (3 - 2 * v) - v);
+    tone[i] = (lift + v * (1 - lift)) * 255;
+  }
+  const Eigen::Vector3f gain = cast * exposure;
   Image8 image(size, size, 3);
   for (int i = 0; i < size * size; ++i) {
-    Eigen::Vector3f colour =
-        Eigen::Map<const Eigen::Vector3f>(small.data() + 3 * i).cwiseProduct(cast) * exposure;
-    for (int c = 0; c < 3; ++c) {
-      float v = std::max(0.0F, colour[c]);
-      if (shot + read > 0) v += std::sqrt(shot * shot * v + read * read) * random.normal();
-      // Highlights roll off instead of clipping.
-      v = v < 0.7F ? v : 0.7F + 0.3F * (1 - std::exp(-(v - 0.7F) / 0.3F));
-      v = srgbTable()[static_cast<int>(std::clamp(v, 0.0F, 1.0F) * 4096)];
-      v += contrast * (v * v * (3 - 2 * v) - v);
-      colour[c] = lift + v * (1 - lift);
+    Eigen::Vector3f colour = Eigen::Map<const Eigen::Vector3f>(linear.data() + 3 * i).cwiseProduct(gain);
+    colour = colour.cwiseMax(0.0F);
+    if (shot + read > 0) {
+      for (float& v : colour)
+        v = std::max(0.0F, v + std::sqrt(shot * shot * v + read * read) * random.roughNormal());
     }
+    for (float& v : colour) v = tone[static_cast<std::size_t>(std::min(v, kBrightest) * kSteps)];
     const float grey = 0.3F * colour[0] + 0.59F * colour[1] + 0.11F * colour[2];
     for (int c = 0; c < 3; ++c) {
-      image.data()[3 * i + c] = static_cast<std::uint8_t>(
-          std::clamp(grey + (colour[c] - grey) * saturation, 0.0F, 1.0F) * 255 + 0.5F);
+      image.data()[3 * i + c] =
+          static_cast<std::uint8_t>(std::clamp(grey + (colour[c] - grey) * saturation, 0.0F, 255.0F) + 0.5F);
     }
   }
   if (spoilt ? random.chance(0.7F) : random.chance(0.15F)) {
@@ -180,7 +202,7 @@ Image8 takePhoto(const ImageF& linear, int size, Random& random) {
     cv::imencode(".jpg", bgr, bytes, {cv::IMWRITE_JPEG_QUALITY, 25 + random.pick(72)});
     cv::cvtColor(cv::imdecode(bytes, cv::IMREAD_COLOR), rgb, cv::COLOR_BGR2RGB);
   }
-  return image;
+  return {std::move(image), gain};
 }
 
 }  // namespace facet::synth

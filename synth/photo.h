@@ -14,8 +14,13 @@ ImageF makeBackground(const Assets& assets, int size, Random& random);
 // A piece of one photograph.
 Image8 photoPiece(const Image8& photo, int size, Random& random);
 
-// What a camera makes of linear light at twice the final size: averaging to `size`, blur of lens and motion,
-// exposure, tone curve, noise, low resolution, JPEG.
-Image8 takePhoto(const ImageF& linear, int size, Random& random);
+struct Photo {
+  Image8 image;          // sRGB
+  Eigen::Vector3f gain;  // exposure and colour cast: what the light was multiplied by before the tone curve
+};
+
+// What a camera makes of linear light: blur of lens and motion, exposure, tone curve, noise, low resolution,
+// JPEG.
+Photo takePhoto(ImageF linear, Random& random);
 
 }  // namespace facet::synth

@@ -24,8 +24,8 @@ void Scene::addTube(const std::vector<Eigen::Vector3f>& points, const std::vecto
     for (int k = 0; k < sides; ++k) {
       const float angle = 2 * kPi * k / sides;
       const Eigen::Vector3f normal = side * std::cos(angle) + up * std::sin(angle);
-      vertices.push_back(
-          {placement * (points[i] + normal * radii[i]), placement.linear() * normal, colour, points[i]});
+      vertices.push_back({placement * (points[i] + normal * radii[i]), placement.linear() * normal, colour,
+                          points[i], label});
     }
   }
   for (int i = 0; i + 1 < count; ++i) {
@@ -48,7 +48,7 @@ void Scene::addEllipsoid(const Eigen::Vector3f& centre, const Eigen::Matrix3f& a
       const Eigen::Vector3f unit(std::sin(a) * std::cos(b), std::cos(a), std::sin(a) * std::sin(b));
       vertices.push_back({placement * (centre + axes * unit),
                           placement.linear() * (normal_axes * unit).normalized(), colour,
-                          centre + axes * unit});
+                          centre + axes * unit, label});
     }
   }
   for (int i = 0; i < rings; ++i) {
@@ -71,7 +71,8 @@ void Scene::addBox(const Eigen::Vector3f& centre, const Eigen::Matrix3f& axes, c
         vertices.push_back({placement * (centre + normal + u * a + v * b),
                             placement.linear() * normal.normalized(),
                             colour,
-                            {a, b, 0}});
+                            {a, b, 0},
+                            label});
       }
       triangles.push_back({{first, first + 1, first + 2}, surface});
       triangles.push_back({{first, first + 2, first + 3}, surface});
@@ -86,7 +87,8 @@ void Scene::addGrid(int rows, int columns, const std::function<GridPoint(float u
   for (int i = 0; i <= rows; ++i) {
     for (int k = 0; k <= columns; ++k) {
       const GridPoint p = point(static_cast<float>(i) / rows, static_cast<float>(k) / columns);
-      vertices.push_back({placement * p.position, Eigen::Vector3f::Zero(), p.colour, p.local});
+      vertices.push_back(
+          {placement * p.position, Eigen::Vector3f::Zero(), p.colour, p.local, label, p.over_mm});
       exists.push_back(p.exists);
     }
   }
@@ -108,7 +110,7 @@ void Scene::addGrid(int rows, int columns, const std::function<GridPoint(float u
   for (std::size_t v = first; v < vertices.size(); ++v) vertices[v].normal.normalize();
 }
 
-void Scene::addLock(const std::vector<Eigen::Vector3f>& points, float width_mm,
+void Scene::addLock(std::span<const Eigen::Vector3f> points, float width_mm,
                     const Eigen::Vector3f& root_normal, const Eigen::Vector3f& root_colour,
                     const Eigen::Vector3f& tip_colour) {
   const int first = static_cast<int>(vertices.size());
@@ -126,8 +128,8 @@ void Scene::addLock(const std::vector<Eigen::Vector3f>& points, float width_mm,
     const float half = width_mm / 2 * (1 - 0.75F * t * t);
     const Eigen::Vector3f colour = root_colour + (tip_colour - root_colour) * t;
     // The two edges lean apart, so that a lock looks round.
-    vertices.push_back({here - side * half, (outward - side * 0.5F).normalized(), colour, tangent});
-    vertices.push_back({here + side * half, (outward + side * 0.5F).normalized(), colour, tangent});
+    vertices.push_back({here - side * half, (outward - side * 0.5F).normalized(), colour, tangent, label});
+    vertices.push_back({here + side * half, (outward + side * 0.5F).normalized(), colour, tangent, label});
   }
   for (int i = 0; i + 1 < count; ++i) {
     const int a = first + 2 * i;

@@ -4,33 +4,52 @@
 
 #include "core/image.h"
 #include "synth/accessories.h"
-#include "synth/assets.h"
+#include "synth/head_surface.h"
 #include "synth/lighting.h"
 #include "synth/scene.h"
-#include "synth/subject.h"
+#include "synth/truth.h"
+#include "synth/view.h"
 
 namespace facet::synth {
 
-// Pinhole of the picture being taken; the head and the scene are in its frame already.
-struct View {
-  int size_px = 0;
-  float focal_px = 0, cx_px = 0, cy_px = 0;
-
-  Eigen::Vector2f project(const Eigen::Vector3f& p) const {
-    return {focal_px * p.x() / p.z() + cx_px, focal_px * p.y() / p.z() + cy_px};
-  }
+// What the centre of a pixel shows.
+struct PixelTruth {
+  float depth_mm = 0;                                  // along the optical axis, 0 = background
+  Eigen::Vector3f normal = Eigen::Vector3f::Zero();    // camera frame; zero on the background
+  Eigen::Vector3f albedo = Eigen::Vector3f::Zero();    // linear RGB
+  Eigen::Vector2f uv = Eigen::Vector2f::Constant(-1);  // of the face's skin; negative elsewhere
 };
 
 struct Picture {
-  ImageF colour;                      // S×S×3 linear
-  ImageF depth;                       // S×S×1 mm, 0 = background
-  std::vector<std::uint8_t> on_head;  // S×S, 1 = the head itself, 2 = something else, 0 = background
+  ImageF colour;                  // S×S×3 linear
+  std::vector<FaceLabel> label;   // S×S, of the pixel centres
+  std::vector<PixelTruth> truth;  // S×S, or empty unless asked for
 };
 
-// `head` is V×3 in the camera frame. `mouth_open` in [0, 1] says how much light reaches the teeth.
-// `background` fills what nothing covers.
-Picture shade(const Assets& assets, const Subject& subject, const Points3& head, float mouth_open,
+// What a picture shows at its samples, two to a pixel and direction: number (i, j) of 0 to 2S lies at
+// (i / 2, j / 2) px. Large; kept from picture to picture.
+struct Samples {
+  using Kind = std::uint8_t;  // of surface; 0 = background
+  static constexpr Kind kFirstHeadKind = 1, kFirstSceneKind = 16;
+
+  int row = 0;                    // 2S + 1
+  std::vector<float> rast;        // fragments of rasterize()
+  std::vector<std::int32_t> ids;  // triangles, -1 = background
+  std::vector<Kind> kinds;
+  std::vector<std::uint8_t> needed, uniform;  // samples that are shaded; pixels of one smooth surface
+  std::vector<Eigen::Array4f> colours;        // linear RGB, where needed
+
+  float depthMm(std::size_t sample) const;  // along the optical axis, 0 = background
+  bool onHead(std::size_t sample) const {
+    return kinds[sample] >= kFirstHeadKind && kinds[sample] < kFirstSceneKind;
+  }
+};
+
+// `head` is V×3 in the camera frame. `background` (S×S×3) fills what nothing covers. Where a pixel's samples
+// lie on one smooth surface only its centre is shaded; hair, eyes, and the borders of things are shaded
+// sample by sample.
+Picture shade(const Assets& assets, const HeadSurface& surface, const Points3& head, float skin_gloss,
               const Scene& scene, const std::vector<Lens>& lenses, const Lighting& light, const View& view,
-              const Image8& photo, const ImageF& background, bool bald);
+              const Image8& photo, const ImageF& background, bool with_truth, Samples& samples);
 
 }  // namespace facet::synth

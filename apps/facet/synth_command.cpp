@@ -43,6 +43,7 @@ int synthesise(const SynthOptions& chosen, Session& session) {
 
 void addSynth(CLI::App& app, Session& session) {
   auto options = std::make_shared<SynthOptions>();
+  auto truth = std::make_shared<std::string>(textFromTruthMaps(options->truth));
   CLI::App* verb = app.add_subcommand("synth", "Synthetic faces with exact landmarks, for training");
   verb->fallthrough();
   verb->add_option("-o,--output", options->output, "folder of the shards; complete ones are kept")
@@ -60,12 +61,25 @@ void addSynth(CLI::App& app, Session& session) {
       ->check(CLI::Range(32, 1024))
       ->capture_default_str();
   verb->add_option("--seed", options->seed, "seed of everything random")->envname(environmentName("seed"));
+  verb->add_option("--truth", *truth,
+                   "maps beside the images: all, none, or some of segmentation,depth,normals,albedo,uv")
+      ->capture_default_str()
+      ->check([](const std::string& text) -> std::string {
+        try {
+          truthMapsFromText(text);
+        } catch (const std::invalid_argument& error) {
+          return error.what();
+        }
+        return "";
+      });
   verb->add_option("--negatives", options->negative_fraction, "part of the images without a face")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   verb->footer("Example:\n  facet synth -o shards --assets synth_assets.npz --model ict --count 100000");
-  verb->callback(
-      [&session, options] { session.run = [&session, options] { return synthesise(*options, session); }; });
+  verb->callback([&session, options, truth] {
+    options->truth = truthMapsFromText(*truth);
+    session.run = [&session, options] { return synthesise(*options, session); };
+  });
 }
 
 }  // namespace facet

@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <set>
 
 #include "core/error.h"
+#include "core/half_float.h"
 #include "core/io/files.h"
 #include "core/io/model_io.h"
 #include "core/io/npz.h"
+#include "core/mesh.h"
 #include "core/parallel.h"
 #include "synth/face_image.h"
 #include "synth/random.h"
@@ -68,14 +72,8 @@ struct TinyAssets {
     const std::vector<std::uint8_t> material(num_triangles, 0);
     const std::vector<float> tones(6, 0.3F), radiance(8 * 16 * 3, 1.0F);
     const std::vector<float> eyes = {31, 36, 78, -31, 36, 78};
-    std::vector<std::int32_t> ibug, brow_triangle;
-    std::vector<float> brow_weights;
-    const float shifts[] = {-6, 6};
+    std::vector<std::int32_t> ibug;
     for (int i = 0; i < 68; ++i) ibug.push_back(model.triangles(model.landmarks68.triangle[i], 0));
-    for (int i = 0; i < 20; ++i) {
-      brow_triangle.push_back(model.landmarks68.triangle[17 + i % 10]);
-      brow_weights.insert(brow_weights.end(), {i < 10 ? 1.0F : 0.0F, i < 10 ? 0.0F : 1.0F, 0.0F});
-    }
     const float mm_per_texel = 0.6F;
     const std::int32_t skin_vertices = static_cast<std::int32_t>(num_vertices), animal = 0;
     const Triangles& t = model.triangles;
@@ -93,9 +91,6 @@ struct TinyAssets {
                            {"features", picture({kSize, kSize, 4}, 0)},
                            {"brows", picture({1, kSize, kSize}, 40)},
                            {"brow_mm_per_texel", NpyArray::fromFloat(&mm_per_texel, {1})},
-                           {"brow_shift_mm", NpyArray::fromFloat(shifts, {2})},
-                           {"brow_triangle", NpyArray::fromInt32(brow_triangle.data(), {2, 10})},
-                           {"brow_weights", NpyArray::fromFloat(brow_weights.data(), {2, 10, 3})},
                            {"ibug_vertices", NpyArray::fromInt32(ibug.data(), {68})},
                            {"environments", NpyArray::fromFloat(radiance.data(), {1, 8, 16, 3})},
                            {"background_00", picture({64, 80, 3}, 90)},
@@ -133,6 +128,108 @@ TEST_CASE("runSynth: writes whole shards of pictures and their truth") {
   CHECK(truth.at("pose").shape == std::vector<std::int64_t>{8, 3});
 }
 
+TEST_CASE("runSynth: writes the maps asked for at their sizes, the light, the skin and who made the face") {
+  const test::TemporaryFolder folder("synth");
+  const TinyAssets tiny(folder);
+  SynthOptions options = tiny.options(folder / "out");
+  options.truth = truthMapsFromText("all");
+  runSynth(options);
+  for (const TruthMapInfo& map : kTruthMaps) {
+    const auto path = options.output / ("shard_00001." + std::string(map.name));
+    CAPTURE(path);
+    CHECK(std::filesystem::file_size(path) == 8 * 48 * 48 * static_cast<std::uintmax_t>(map.bytes_per_pixel));
+  }
+  const Npz truth = readNpz(options.output / "shard_00001.npz");
+  CHECK(truth.at("light").shape == std::vector<std::int64_t>{8, 27});
+  CHECK(truth.at("dense_albedo").shape == std::vector<std::int64_t>{8, 68, 3});
+  CHECK(truth.at("model").asStrings() ==
+        std::vector<std::string>{synth::loadAssets(options.assets, options.model).model.id});
+
+  options.output = folder / "default";
+  options.truth = SynthOptions().truth;
+  runSynth(options);
+  CHECK(std::filesystem::exists(options.output / "shard_00000.segmentation"));
+  CHECK_FALSE(std::filesystem::exists(options.output / "shard_00000.depth"));
+  CHECK(truthMapsFromText("none").empty());
+  CHECK_THROWS_WITH_AS(truthMapsFromText("depth,colour"), doctest::Contains("colour"), std::invalid_argument);
+}
+
+TEST_CASE("runSynth: refuses to add to shards that other options made") {
+  const test::TemporaryFolder folder("synth");
+  const TinyAssets tiny(folder);
+  SynthOptions options = tiny.options(folder / "out");
+  runSynth(options);
+  options.num_images = 24;  // more of the same is welcome
+  CHECK(runSynth(options).shards_written == 1);
+  SynthOptions other = options;
+  other.seed = 4;
+  CHECK_THROWS_WITH_AS(runSynth(other), doctest::Contains("seed 3"), Error);
+  other = options;
+  other.size_px = 64;
+  CHECK_THROWS_WITH_AS(runSynth(other), doctest::Contains("size_px 48"), Error);
+  other = options;
+  other.truth.insert(TruthMap::kDepth);
+  CHECK_THROWS_WITH_AS(runSynth(other), doctest::Contains("segmentation"), Error);
+  std::filesystem::remove(options.output / "synth.json");
+  CHECK_THROWS_WITH_AS(runSynth(options), doctest::Contains("synth.json"), Error);
+}
+
+TEST_CASE(
+    "makeFaceImage: the maps belong to the mesh: a pixel's texture coordinate and depth lead back to it") {
+  const test::TemporaryFolder folder("synth");
+  const TinyAssets tiny(folder);
+  const synth::Assets assets = synth::loadAssets(tiny.assets_path, tiny.model_path.string());
+  constexpr int kSize = 96;
+  const std::set<TruthMap> maps = truthMapsFromText("all");
+  int checked = 0;
+  for (int i = 0; i < 4; ++i) {
+    synth::Random random(21, i, 2);
+    const synth::Subject subject = synth::makeSubject(assets, 48, random);
+    const synth::FaceImage face = synth::makeFaceImage(assets, subject, kSize, 21, i, 0, maps);
+    const Points3 vertices = assets.model.vertices(subject.identity, face.expression);
+    const Points3 in_camera = face.camera.cameraFromModel(vertices);
+    const Points3 normals = vertexNormals(in_camera, assets.triangles);
+    const auto* uv = reinterpret_cast<const std::uint16_t*>(face.maps.at(TruthMap::kUv).data());
+    const auto* depth = reinterpret_cast<const std::uint16_t*>(face.maps.at(TruthMap::kDepth).data());
+    const auto* normal = reinterpret_cast<const std::int8_t*>(face.maps.at(TruthMap::kNormals).data());
+    for (int pixel = 0; pixel < kSize * kSize; ++pixel) {
+      const bool nothing = face.maps.at(TruthMap::kSegmentation)[pixel] == 0;
+      CHECK(nothing == !isFiniteHalf(depth[pixel]));
+      if (uv[2 * pixel] == 0) continue;
+      const Eigen::Vector2f at((uv[2 * pixel] - 1) / 65534.0F, (uv[2 * pixel + 1] - 1) / 65534.0F);
+      for (int f = 0; f < assets.triangles.rows(); ++f) {
+        const auto corner = assets.corner_uv.row(f);
+        Eigen::Matrix2f edges;
+        edges << corner(2) - corner(0), corner(4) - corner(0), corner(3) - corner(1), corner(5) - corner(1);
+        if (std::abs(edges.determinant()) < 1e-9F) continue;
+        const Eigen::Vector2f w = edges.inverse() * (at - corner.segment<2>(0).transpose());
+        if (w.minCoeff() < 0 || w.sum() > 1) continue;
+        const auto t = assets.triangles.row(f);
+        // The neck follows the body, not the head's pose.
+        if (std::min({assets.model.mean(t(0), 1), assets.model.mean(t(1), 1), assets.model.mean(t(2), 1)}) <
+            -55)
+          continue;
+        const Eigen::Vector3f a = in_camera.row(t(0)), b = in_camera.row(t(1)), c = in_camera.row(t(2));
+        const Eigen::Vector3f p = a + (b - a) * w.x() + (c - a) * w.y();
+        const Eigen::Vector2f image = *face.camera.imageFromCamera(p);
+        const Eigen::Vector2f expected(pixel % kSize + 0.5F, pixel / kSize + 0.5F);
+        CHECK((image - expected).norm() < 0.05F);
+        const float z = floatFromHalf(depth[pixel]) + face.camera.camera_from_model.translation().z();
+        CHECK(z == doctest::Approx(p.z()).epsilon(0.0005));
+        const Eigen::Vector3f n =
+            Eigen::Map<const Eigen::Matrix<std::int8_t, 3, 1>>(normal + 3 * pixel).cast<float>() / 127;
+        const Eigen::Vector3f smooth =
+            (normals.row(t(0)) * (1 - w.sum()) + normals.row(t(1)) * w.x() + normals.row(t(2)) * w.y())
+                .normalized();
+        CHECK(n.dot(smooth) > 0.99F);
+        ++checked;
+        break;
+      }
+    }
+  }
+  CHECK(checked > 1000);
+}
+
 TEST_CASE("runSynth: one thread and two write the same bytes; another seed writes others") {
   const test::TemporaryFolder folder("synth");
   const TinyAssets tiny(folder);
@@ -150,6 +247,31 @@ TEST_CASE("runSynth: one thread and two write the same bytes; another seed write
   }
   CHECK(readNpz(folder / "one" / "shard_00000.npz").at("landmarks").bytes ==
         readNpz(folder / "two" / "shard_00000.npz").at("landmarks").bytes);
+}
+
+TEST_CASE("runSynth: a picture does not depend on how many stand in a shard") {
+  const test::TemporaryFolder folder("synth");
+  const TinyAssets tiny(folder);
+  const auto truthOf = [&](int per_shard) {
+    SynthOptions options = tiny.options(folder / std::to_string(per_shard));
+    options.num_images = 6;
+    options.images_per_shard = per_shard;
+    runSynth(options);
+    std::vector<std::uint8_t> images;
+    std::vector<float> identity;
+    for (int shard = 0; shard < 6 / per_shard; ++shard) {
+      const std::string name = "shard_0000" + std::to_string(shard);
+      const auto bytes = readBytes(options.output / (name + ".images"));
+      images.insert(images.end(), bytes.begin(), bytes.end());
+      const auto values = readNpz(options.output / (name + ".npz")).at("identity").asFloat();
+      identity.insert(identity.end(), values.begin(), values.end());
+    }
+    return std::pair(images, identity);
+  };
+  const auto whole = truthOf(6);
+  CHECK(truthOf(3) == whole);
+  CHECK(truthOf(2) == whole);
+  CHECK(truthOf(1) == whole);
 }
 
 TEST_CASE("runSynth: keeps complete shards and mends a truncated one") {
@@ -171,7 +293,8 @@ TEST_CASE("runSynth: stopping leaves no half-written shard") {
   SynthOptions options = tiny.options(folder / "out");
   options.on_progress = [](int, int) { return false; };
   CHECK_THROWS_AS(runSynth(options), Error);
-  CHECK(std::filesystem::is_empty(options.output));
+  for (const auto& entry : std::filesystem::directory_iterator(options.output))
+    CHECK(entry.path().filename() == "synth.json");
 }
 
 TEST_CASE("runSynth: refuses files that are not assets and options out of range") {
@@ -180,10 +303,66 @@ TEST_CASE("runSynth: refuses files that are not assets and options out of range"
   SynthOptions options = tiny.options(folder / "out");
   writeNpz(folder / "empty.npz", {{"nothing", NpyArray::fromFloat(nullptr, {0})}});
   options.assets = folder / "empty.npz";
-  CHECK_THROWS_WITH_AS(runSynth(options), doctest::Contains("triangles"), Error);
+  CHECK_THROWS_WITH_AS(runSynth(options), doctest::Contains("hairline_mm"), Error);
   options = tiny.options(folder / "out");
   options.negative_fraction = 2;
   CHECK_THROWS_WITH_AS(runSynth(options), doctest::Contains("negative_fraction"), std::invalid_argument);
+}
+
+TEST_CASE("loadAssets: names file and array when an array is short, out of range or of another type") {
+  const test::TemporaryFolder folder("synth");
+  const TinyAssets tiny(folder);
+  const Npz good = readNpz(tiny.assets_path);
+  const auto check = [&](const std::string& name, const NpyArray& array) {
+    CAPTURE(name);
+    Npz arrays = good;
+    arrays[name] = array;
+    const auto path = folder / "bad.npz";
+    writeNpz(path, arrays);
+    try {
+      synth::loadAssets(path, tiny.model_path.string());
+      FAIL_CHECK("was accepted");
+    } catch (const Error& error) {
+      const std::string message = error.what();
+      CHECK(error.kind() == ErrorKind::kInput);
+      CHECK(message.find("bad.npz") != std::string::npos);
+      CHECK(message.find("'" + name + "'") != std::string::npos);
+      CHECK(message.find("carry_assets.py") != std::string::npos);
+    }
+  };
+  // One item less along the first axis, and no axis at all.
+  for (const auto& [name, array] : good) {
+    NpyArray scalar = array;
+    scalar.shape.clear();
+    scalar.bytes.resize(array.bytes.size() / static_cast<std::size_t>(array.count()));
+    check(name, scalar);
+    // Fewer of these are allowed, disagree with another array or belong to another model.
+    const std::set<std::string> others = {"animal_indices", "background_00", "hairline_mm", "skins",
+                                          "triangles"};
+    if (others.contains(name)) continue;
+    NpyArray shorter = array;
+    shorter.bytes.resize(array.bytes.size() / array.shape[0] * (array.shape[0] - 1));
+    --shorter.shape[0];
+    check(name, shorter);
+  }
+  for (const char* name : {"background_00", "skins", "features", "brows", "animal_indices", "triangles"}) {
+    const std::vector<float> values(good.at(name).count(), 0.0F);
+    check(name, NpyArray::fromFloat(values.data(), good.at(name).shape));
+  }
+  const auto withFirst = [&](const char* name, std::int32_t value) {
+    std::vector<std::int32_t> values = good.at(name).asInt32();
+    values[0] = value;
+    return NpyArray::fromInt32(values.data(), good.at(name).shape);
+  };
+  for (const char* name : {"triangles", "material", "num_skin_vertices", "ibug_vertices", "animal_indices"}) {
+    check(name, withFirst(name, -1));
+    check(name, withFirst(name, 1'000'000));
+  }
+  const std::vector<std::uint8_t> small(31 * 40 * 3);
+  check("background_00", NpyArray::fromUint8(small.data(), {31, 40, 3}));
+  const std::vector<std::int32_t> triangle(68, static_cast<std::int32_t>(good.at("triangles").shape[0]));
+  check("ibug_triangle", NpyArray::fromInt32(triangle.data(), {68}));
+  check("ibug_triangle", NpyArray::fromInt32(triangle.data(), {67}));
 }
 
 TEST_CASE("makeFaceImage: faces fill the crop, negatives are marked, yaw moves the nose sideways") {
@@ -193,8 +372,8 @@ TEST_CASE("makeFaceImage: faces fill the crop, negatives are marked, yaw moves t
   double correlation = 0;
   for (int i = 0; i < 24; ++i) {
     synth::Random random(8, i, 2);
-    const synth::Subject subject = synth::makeSubject(assets, random);
-    const synth::FaceImage face = synth::makeFaceImage(assets, subject, 48, 8, i, 0);
+    const synth::Subject subject = synth::makeSubject(assets, 48, random);
+    const synth::FaceImage face = synth::makeFaceImage(assets, subject, 48, 8, i, 0, {});
     CHECK(face.has_face);
     const auto points = face.landmarks_px.topRows(68);
     const Eigen::RowVector2f low = points.colwise().minCoeff(), high = points.colwise().maxCoeff();
@@ -207,7 +386,7 @@ TEST_CASE("makeFaceImage: faces fill the crop, negatives are marked, yaw moves t
       const float nose = points(30, 0) - (points(36, 0) + points(45, 0)) / 2;
       correlation += nose * face.pose_deg.x();
     }
-    CHECK_FALSE(synth::makeFaceImage(assets, subject, 48, 8, i, 1).has_face);
+    CHECK_FALSE(synth::makeFaceImage(assets, subject, 48, 8, i, 1, {}).has_face);
   }
   CHECK(correlation > 0);
 }
@@ -219,10 +398,11 @@ TEST_CASE("makeFaceImage: landmarks on the far side of a turned head are hidden,
   int turned = 0, far_hidden = 0, near_seen = 0;
   for (int i = 0; i < 200 && turned < 10; ++i) {
     synth::Random random(9, i, 2);
-    synth::Subject subject = synth::makeSubject(assets, random);
+    synth::Subject subject = synth::makeSubject(assets, 48, random);
     subject.cut = synth::HairCut::kBald;
+    subject.hair = {};
     subject.beard_mm = subject.moustache_mm = 0;
-    const synth::FaceImage face = synth::makeFaceImage(assets, subject, 48, 9, i, 0);
+    const synth::FaceImage face = synth::makeFaceImage(assets, subject, 48, 9, i, 0, {});
     if (std::abs(face.pose_deg.x()) < 65) continue;
     ++turned;
     const bool left_hidden =
@@ -235,16 +415,78 @@ TEST_CASE("makeFaceImage: landmarks on the far side of a turned head are hidden,
   CHECK(near_seen >= 6);  // an occluder or a scarf may hide a few
 }
 
-TEST_CASE("ibugLandmarks: the brow points follow the painted hair, the others stay") {
+TEST_CASE(
+    "makeFaceImage: one face in eight or more has both eyes closed or nearly so; some wink, some mouths "
+    "stand wide") {
   const test::TemporaryFolder folder("synth");
   const TinyAssets tiny(folder);
   const synth::Assets assets = synth::loadAssets(tiny.assets_path, tiny.model_path.string());
-  const Points3& mean = assets.model.mean;
-  // The tiny assets put brow hair that is 6 mm low on the first corner of a triangle, 6 mm high on the
-  // second.
-  const auto corner = assets.triangles.row(assets.brow_triangle[3]);
-  const Points3 usual = assets.ibugLandmarks(mean, 0), low = assets.ibugLandmarks(mean, -6);
-  CHECK((low.row(20) - mean.row(corner(0))).norm() < 1e-3F);
-  CHECK((usual.row(20) - (mean.row(corner(0)) + mean.row(corner(1))) / 2).norm() < 1e-3F);
-  CHECK(usual.row(30) == low.row(30));
+  const auto index = [&](const char* name) { return *assets.model.expressionIndex(name); };
+  const int left = index("eyeBlinkLeft"), right = index("eyeBlinkRight"), jaw = index("jawOpen");
+  synth::Random random(1, 2, 3);
+  const synth::Subject subject = synth::makeSubject(assets, 32, random);
+  constexpr int kCount = 600;
+  int closed = 0, winks = 0, wide = 0;
+  for (int i = 0; i < kCount; ++i) {
+    const Eigen::VectorXf w = synth::makeFaceImage(assets, subject, 32, 12, i, 0, {}).expression;
+    closed += std::min(w(left), w(right)) > 0.5F;
+    winks += std::max(w(left), w(right)) > 0.8F && std::min(w(left), w(right)) < 0.3F;
+    wide += w(jaw) > 0.5F;
+  }
+  CHECK(closed > 0.12 * kCount);
+  CHECK(winks > 0.015 * kCount);
+  CHECK(wide > 0.04 * kCount);
+}
+
+TEST_CASE("makeFaceImage: labels agree with the landmarks on real assets") {
+  const char* const path = std::getenv("FACET_SYNTH_ASSETS");
+  const auto data = test::realData();
+  if (!path || !data) {
+    MESSAGE("skipped: give FACET_SYNTH_ASSETS and FACET_TEST_DATA");
+    return;
+  }
+  const synth::Assets assets =
+      synth::loadAssets(path, (*data / "ict_facekit" / "ict_facekit_light.npz").string());
+  constexpr int kSize = 160;
+  const auto blink = *assets.model.expressionIndex("eyeBlinkLeft");
+  // Points that lie well inside a part: iBUG landmarks whose mean it is.
+  struct Probe {
+    std::vector<int> landmarks;
+    FaceLabel label;
+    int seen = 0, right = 0;
+  };
+  Probe probes[] = {{{43, 44, 46, 47}, FaceLabel::kEyes},
+                    {{51, 62}, FaceLabel::kUpperLip},
+                    {{57, 66}, FaceLabel::kLowerLip},
+                    {{30}, FaceLabel::kNose},
+                    {{24}, FaceLabel::kBrows},
+                    {{33, 33, 30}, FaceLabel::kNose}};
+  for (int i = 0; i < 60; ++i) {
+    synth::Random random(31, i, 2);
+    synth::Subject subject = synth::makeSubject(assets, kSize, random);
+    subject.hair = {};
+    subject.beard_mm = subject.moustache_mm = 0;
+    const synth::FaceImage face =
+        synth::makeFaceImage(assets, subject, kSize, 31, i, 0, {TruthMap::kSegmentation});
+    if (face.pose_deg.cwiseAbs().maxCoeff() > 25 || face.expression(blink) > 0.25F) continue;
+    for (Probe& probe : probes) {
+      Eigen::RowVector2f at = Eigen::RowVector2f::Zero();
+      bool visible = true;
+      for (const int k : probe.landmarks) {
+        at += face.landmarks_px.row(k) / static_cast<float>(probe.landmarks.size());
+        visible = visible && face.visible[k];
+      }
+      if (!visible) continue;
+      const int pixel = static_cast<int>(at.y()) * kSize + static_cast<int>(at.x());
+      const auto label = static_cast<FaceLabel>(face.maps.at(TruthMap::kSegmentation)[pixel]);
+      if (label >= FaceLabel::kGlasses) continue;  // something thin in front
+      ++probe.seen;
+      probe.right += label == probe.label;
+    }
+  }
+  for (const Probe& probe : probes) {
+    CAPTURE(kFaceLabelNames[static_cast<int>(probe.label)]);
+    CHECK(probe.seen >= 10);
+    CHECK(probe.right >= 0.85 * probe.seen);
+  }
 }

@@ -13,9 +13,8 @@ DATA_DIR holds ict_facekit/ (MIT), makehuman/ (CC0), env_hdr/ (CC0) and backgrou
   skins S×512×512×3  MakeHuman skins carried to ICT's face UV tile, scalp hair painted out
   features 512×512×4 masks in that tile: lips, upper lash line, brow region, area around the eye openings
   brows B×512×512    opacity of eyebrow hair in that tile
-  ibug_vertices 68   where iBUG's annotators click, as ICT vertices; brows are replaced by the next three:
-  brow_triangle, brow_weights, brow_shift_mm   K×10, K×10×3, K: middle of the brow hair, right then left brow (17–26),
-                     when the hair is painted shift mm higher; brow_mm_per_texel converts to texels
+  brow_mm_per_texel  size of a texel at the brows
+  ibug_vertices 68   where iBUG's annotators click, as ICT vertices; synth puts the brows' points onto the painted hair
   environments E×128×256×3, backgrounds: light probes (linear) and photographs (sRGB)
 """
 import argparse
@@ -151,6 +150,21 @@ def polyline_coordinates(points, line):
     return along, above
 
 
+def eyeball_arrays(mean, balls):
+    """eye_xy V x 2 and eye_centres 2 x 3 (see above) of the vertex ranges `balls`, left then right: spheres fitted to their backs."""
+    eye_xy, centres = np.zeros((len(mean), 2)), []
+    for lo, hi in balls:
+        ball = mean[lo:hi]
+        back = ball[ball[:, 2] < ball[:, 2].min() + 20]  # without the cornea
+        system = np.concatenate([2 * back, np.ones((len(back), 1))], 1)
+        solution = np.linalg.lstsq(system, (back ** 2).sum(1), rcond=None)[0]
+        centre, radius = solution[:3], np.sqrt(solution[3] + solution[:3] @ solution[:3])
+        print("eyeball", centre.round(1), "radius %.1f mm" % radius)
+        eye_xy[lo:hi] = np.where((ball[:, 2] > centre[2])[:, None], (ball - centre)[:, :2] / radius, 9)
+        centres.append(centre)
+    return {"eye_xy": eye_xy.astype(np.float32), "eye_centres": np.array(centres, np.float32)}
+
+
 def brow_opacity(card_path, along, above):
     """Opacity of a brow card at (along in [0, 1] from the nose outwards, mm above the brow line)."""
     alpha = cv2.imread(card_path, cv2.IMREAD_UNCHANGED)[..., 3].astype(np.float32) / 255
@@ -198,19 +212,7 @@ def main():
     code[material == names.index("M_Face")] = 0
     out.update(triangles=triangles[drawn].astype(np.int32), corner_uv=corner_uv[drawn].astype(np.float32),
                material=code[drawn].astype(np.uint8))
-    eye_xy, centres = np.zeros((len(mean), 2)), []
-    for side in ("left", "right"):
-        lo, hi = ranges["sclera_" + side]
-        ball = mean[lo:hi]
-        back = ball[ball[:, 2] < ball[:, 2].min() + 20]  # without the cornea
-        system = np.concatenate([2 * back, np.ones((len(back), 1))], 1)
-        solution = np.linalg.lstsq(system, (back ** 2).sum(1), rcond=None)[0]
-        centre, radius = solution[:3], np.sqrt(solution[3] + solution[:3] @ solution[:3])
-        print("eyeball", side, centre.round(1), "radius %.1f mm" % radius)
-        front = ball[:, 2] > centre[2]
-        eye_xy[lo:hi] = np.where(front[:, None], (ball - centre)[:, :2] / radius, 9)
-        centres.append(centre)
-    out.update(eye_xy=eye_xy.astype(np.float32), eye_centres=np.array(centres, np.float32))
+    out.update(eyeball_arrays(mean, [ranges["sclera_left"], ranges["sclera_right"]]))
 
     # Register: similarity-free thin-plate warp through the pairs, then the nearest skin sample that faces the same way.
     head = MakeHumanHead(os.path.join(args.data, "makehuman"))
@@ -319,26 +321,6 @@ def main():
         brows.append((image * 255).astype(np.uint8))
     out["brows"] = np.stack(brows)
 
-    # The same line as landmarks, for hair painted higher or lower: the front face triangle at each place.
-    shifts = np.arange(-6, 7).astype(np.float64)
-    flat = mean[triangles[face]]
-    frontal = np.cross(flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0])[:, 2] > 0
-    brow_triangle = np.zeros((len(shifts), 10), np.int32)
-    brow_weights = np.zeros((len(shifts), 10, 3), np.float32)
-    drawn_index = np.cumsum(drawn) - 1
-    for i, shift in enumerate(shifts):
-        line = brow_line + [0, shift]
-        for k, point in enumerate(np.concatenate([line[::-1] * [-1, 1], line])):
-            a, b, c = (flat[:, j, :2] for j in range(3))
-            det = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0] + 1e-12
-            d = point - a
-            w1 = (d[:, 0] * (c - a)[:, 1] - d[:, 1] * (c - a)[:, 0]) / det
-            w2 = ((b - a)[:, 0] * d[:, 1] - (b - a)[:, 1] * d[:, 0]) / det
-            weight = np.stack([1 - w1 - w2, w1, w2], 1)
-            hit = np.nonzero(frontal & (weight.min(1) > -1e-3))[0]
-            best = hit[(flat[hit] * weight[hit][..., None]).sum(1)[:, 2].argmax()]
-            brow_triangle[i, k], brow_weights[i, k] = drawn_index[face[best]], weight[best]
-    out.update(brow_triangle=brow_triangle, brow_weights=brow_weights, brow_shift_mm=shifts.astype(np.float32))
     middle = (np.abs(along - 0.5) < 0.2) & (np.abs(above) < 8) & near
     rows = np.nonzero(covered)[0][middle]
     out["brow_mm_per_texel"] = np.array([-np.polyfit(rows, y[middle], 1)[0]], np.float32)
