@@ -28,6 +28,10 @@ constexpr double kHuberSigmas = 1.0;
 constexpr int kClipped = 250;
 // Facing less squarely than this (cosine to the viewing ray) the normals and the outline are uncertain.
 constexpr float kMinFacing = 0.25F;
+// A pixel counts as skin from this probability of the parsing on.
+constexpr float kMinSkin = 0.5F;
+// With fewer pixels than this the parsing has missed the face and is not believed.
+constexpr int kFewestPixels = 200;
 const Eigen::RowVector3d kLuminance(0.2126, 0.7152, 0.0722);  // ITU-R BT.709
 // Light prior, relative to white ambient light of radiance 1: photographs are exposed so that faces come out
 // fully lit.
@@ -166,7 +170,7 @@ struct Samples {
 };
 
 Samples readSamples(const MorphableModel& model, const AlbedoModel& albedo, const Points3& vertices,
-                    const Window& window, const Image8& photo) {
+                    const Window& window, const Image8& photo, const std::optional<FaceParsing>& parsing) {
   const Camera& camera = window.camera;
   const Points3 normals = vertexNormals(vertices, model.triangles);
   const Fragments fragments =
@@ -185,6 +189,13 @@ Samples readSamples(const MorphableModel& model, const AlbedoModel& albedo, cons
     for (int x = 0; x < camera.width_px; ++x) {
       const int f = fragments.triangle(x, y);
       if (f < 0 || !is_skin[f] || outline.at<std::uint8_t>(y, x) == 0) continue;
+      if (parsing) {
+        const Eigen::Vector2f photo_px =
+            window.origin_px +
+            window.step_px * Eigen::Vector2f(static_cast<float>(x) + 0.5F, static_cast<float>(y) + 0.5F);
+        if (parsing->at(photo_px, {FacePart::kSkin, FacePart::kBrows, FacePart::kLips}, 0) < kMinSkin)
+          continue;
+      }
       const float* rast = fragments.rast.at(x, y);
       const std::array<float, 3> weight = {rast[0], rast[1], 1 - rast[0] - rast[1]};
       Eigen::Vector3f normal = Eigen::Vector3f::Zero(), point = Eigen::Vector3f::Zero(),
@@ -256,13 +267,19 @@ void AppearanceOptions::check() const {
 }
 
 Appearance estimateAppearance(const MorphableModel& model, const Points3& vertices, const Camera& camera,
-                              const Image8& photo, const AppearanceOptions& options) {
+                              const Image8& photo, const AppearanceOptions& options,
+                              const AppearanceClues& clues) {
   options.check();
   require(vertices.rows() == model.numVertices(), "estimateAppearance: ", vertices.rows(),
           " vertices given, the model has ", model.numVertices());
   require(photo.width() == camera.width_px && photo.height() == camera.height_px,
           "estimateAppearance: the photo has ", photo.width(), "x", photo.height(), " pixels, the camera ",
           camera.width_px, "x", camera.height_px);
+
+  require(clues.albedo.sigma.size() == clues.albedo.values.size() &&
+              clues.albedo.values.size() <= model.numAlbedo(),
+          "estimateAppearance: an albedo guess of ", clues.albedo.values.size(), " coefficients with ",
+          clues.albedo.sigma.size(), " sigmas, the model has ", model.numAlbedo());
 
   const AlbedoModel albedo(model);
   const int num_modes = static_cast<int>(albedo.basis.cols());
@@ -272,7 +289,11 @@ Appearance estimateAppearance(const MorphableModel& model, const Points3& vertic
 
   Samples samples;
   const Window window = faceWindow(camera, camera.imageFromModel(vertices), options.face_side_px);
-  if (window.camera.width_px > 0) samples = readSamples(model, albedo, vertices, window, photo);
+  if (window.camera.width_px > 0) {
+    if (clues.parsing) samples = readSamples(model, albedo, vertices, window, photo, clues.parsing);
+    if (samples.size() < kFewestPixels)
+      samples = readSamples(model, albedo, vertices, window, photo, std::nullopt);
+  }
   result.num_pixels = samples.size();
   if (samples.size() == 0) return result;
 
@@ -285,6 +306,12 @@ Appearance estimateAppearance(const MorphableModel& model, const Points3& vertic
   Eigen::MatrixXd prior = Eigen::MatrixXd::Zero(size, size);
   prior.topLeftCorner(kLight, kLight) = options.light_weight * lightPrecision(ambient);
   prior.diagonal().tail(num_modes).setConstant(options.albedo_weight);
+  const Eigen::Index num_guessed = clues.albedo.values.size();
+  if (num_guessed > 0) {
+    prior_mean.segment(kLight, num_guessed) = clues.albedo.values.cast<double>();
+    prior.diagonal().segment(kLight, num_guessed) =
+        options.albedo_weight * clues.albedo.sigma.cast<double>().array().square().inverse().matrix();
+  }
   prior.diagonal().array() += 1e-9;  // solvable without priors too
   double sample_weight = std::min(1.0, kIndependentPixels / samples.size());
   const bool is_grey = isGrey(photo);

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <optional>
 
 #include "core/camera.h"
 #include "core/image.h"
 #include "core/morphable_model.h"
 #include "core/spherical_harmonics.h"
+#include "fitting/coefficient_guess.h"
+#include "fitting/face_parser.h"
 
 namespace facet {
 
@@ -17,6 +20,12 @@ struct AppearanceOptions {
       1.0;  // prior of the light: near white, exposed so that skin is lit about fully; 0 = none
 
   void check() const;  // throws std::invalid_argument naming field, value and range
+};
+
+// What networks read of the photo beforehand; both may be missing.
+struct AppearanceClues {
+  CoefficientGuess albedo;             // of the model's albedo coefficients, in place of their prior
+  std::optional<FaceParsing> parsing;  // only pixels that show skin, brows or lips count
 };
 
 // Light and skin colour of a fitted face.
@@ -35,9 +44,11 @@ struct Appearance {
 // "Inverse Rendering of Faces with a 3D Morphable Model", TPAMI 2013: each of the two is linear given the
 // other; here both move together (Gauss-Newton), which leaves their common scale to the priors in a few
 // steps. Beards, glasses, shadows and highlights are outliers (Huber). A model without albedo gets two modes
-// of plain skin tone.
+// of plain skin tone. One photo cannot tell dark skin from dim light: the clues' albedo, learned from many
+// faces in many lights, can.
 Appearance estimateAppearance(const MorphableModel& model, const Points3& vertices, const Camera& camera,
-                              const Image8& photo, const AppearanceOptions& options = {});
+                              const Image8& photo, const AppearanceOptions& options = {},
+                              const AppearanceClues& clues = {});
 
 // Linear RGB of unknown skin: the mean of what models without an albedo are given.
 Eigen::Vector3f meanSkinAlbedo();

@@ -1,55 +1,46 @@
 #include "fitting/face_detector.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <filesystem>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <numbers>
+#include <opencv2/dnn.hpp>
 #include <opencv2/imgproc.hpp>
-#include <opencv2/objdetect.hpp>
-#include <optional>
 #include <utility>
 
 #include "core/check.h"
 #include "core/error.h"
+#include "fitting/crop_warp.h"
+#include "fitting/network_file.h"
 
 namespace facet {
 namespace {
 
-// Where distributions put OpenCV's cascades (Debian: package opencv-data).
-constexpr std::array<const char*, 5> kCascadeFolders = {
-    "/usr/share/opencv4/haarcascades", "/usr/share/opencv/haarcascades",
-    "/usr/local/share/opencv4/haarcascades", "/opt/homebrew/share/opencv4/haarcascades",
-    "/usr/share/OpenCV/haarcascades"};
-// The network's crop beside a cascade's box (shares of the box's side), measured on rendered faces: medians
-// of 281 frontal and 141 profile finds. The profile cascade knows faces that look to the image's left.
-struct CropFromBox {
-  float side, right, down;
-};
-constexpr CropFromBox kFrontal = {1.16F, 0.0F, 0.13F}, kLeftProfile = {1.01F, -0.09F, 0.14F},
-                      kRightProfile = {1.01F, 0.09F, 0.14F};
+// Score from which a cell of the detector proposes a face: low, as the face network decides.
+constexpr float kMinProposal = 0.2F;
+// Of all that is proposed, so many best ones are looked at.
+constexpr int kMaxProposals = 64;
+// Crops smaller than this the detector has not learned, in pixels of its input.
+constexpr float kSmallestCrop_px = 16;
+// The parts of a large picture overlap by this share of their side, so that no small face is cut.
+constexpr float kPartOverlap = 0.25F;
+// A small picture is enlarged for the search by this much at most.
+constexpr float kMaxEnlargement = 2;
+// Side of the network's crop over the larger side of the landmarks' box.
+constexpr float kCropOverFace = 1.35F;
 // A face's second reading may move its crop by this share of the side and scale it by this factor, no more:
 // where there is no face the network wanders.
 constexpr float kMaxDrift = 0.15F, kMaxRescale = 1.3F;
-// Mean standard deviation of the 68 landmarks in crop sides up to which a find is certain, and from which it
-// is none. On 1000 held-out rendered faces the median is 0.011, the 95th percentile 0.022 and the 99th 0.038
-// (faces largely covered); backs of heads and clutter give more than 0.06, patterns that resemble a face
-// 0.033 and more.
-constexpr float kCertainSigma = 0.026F, kMaxSigma = 0.036F;
+// From this mean standard deviation of the landmarks on (crop sides) a find is none: backs of heads and
+// clutter give more, patterns that resemble a face about as much.
+constexpr float kMaxSigma = 0.054F;
+// Within these a reading's crop and the one that its landmarks imply show a face alike: shift in sides,
+// logarithm of the scale, roll.
+constexpr float kNearShift = 0.08F, kNearRescale = 0.15F, kNearTurn_rad = 0.2F;
+constexpr int kMaxLooks = 3;
 // Two finds whose squares overlap by more than this (intersection over union) are one face.
 constexpr float kSameFace = 0.3F;
-constexpr int kMaxGridCandidates = 6;
-
-cv::CascadeClassifier loadCascade(const std::string& file_name) {
-  for (const char* folder : kCascadeFolders) {
-    const std::filesystem::path path = std::filesystem::path(folder) / file_name;
-    cv::CascadeClassifier cascade;
-    if (std::filesystem::is_regular_file(path) && cascade.load(path.string())) return cascade;
-  }
-  fail(ErrorKind::kModel, file_name, ": OpenCV's face cascade is not in ", kCascadeFolders[0],
-       " or the other usual folders; install Debian's package opencv-data");
-}
 
 float overlap(const FaceCrop& a, const FaceCrop& b) {
   const Eigen::Vector2f half = Eigen::Vector2f::Constant(0.5F);
@@ -59,19 +50,16 @@ float overlap(const FaceCrop& a, const FaceCrop& b) {
   return shared / (a.side_px * a.side_px + b.side_px * b.side_px - shared);
 }
 
-float meanSigmaInSides(const FacePrediction& prediction) {
-  return prediction.ibug68.sigma_px.mean() / prediction.crop.side_px;
-}
-
-// The network's confidence, lowered where it is not sure of its landmarks.
-float faceConfidence(const FacePrediction& prediction) {
-  const float certainty = (kMaxSigma - meanSigmaInSides(prediction)) / (kMaxSigma - kCertainSigma);
-  return prediction.confidence * std::clamp(certainty, 0.0F, 1.0F);
+bool isNear(const FaceCrop& a, const FaceCrop& b) {
+  const float turn_rad = std::remainder(a.roll_rad - b.roll_rad, 2 * std::numbers::pi_v<float>);
+  const float rescale = std::abs(std::log(a.side_px / b.side_px));
+  return (a.center_px - b.center_px).norm() < kNearShift * a.side_px && rescale < kNearRescale &&
+         std::abs(turn_rad) < kNearTurn_rad;
 }
 
 // A find is believed when the network is confident and would crop the same face again.
 bool isPlausible(const FacePrediction& prediction, const DetectOptions& options) {
-  if (!(faceConfidence(prediction) >= options.min_confidence)) return false;
+  if (!(faceConfidence(prediction, kMaxSigma) >= options.min_confidence)) return false;
   if (!prediction.ibug68.positions_px.allFinite() || prediction.faceSize() < options.min_face_px)
     return false;
   const FaceCrop again = cropFromLandmarks(prediction.ibug68);
@@ -87,23 +75,31 @@ class Finds {
       : photo_(photo), regressor_(regressor), options_(options) {}
 
   void examine(const FaceCrop& candidate) {
-    for (const DetectedFace& face : faces_)  // already found by another cascade
+    for (const DetectedFace& face : faces_)  // already found
       if (overlap(face.prediction.crop, candidate) > 0.5F) return;
-    // One cheap look first; most of the cascades' false alarms end here.
-    const FacePrediction glance = regressor_.predict(photo_, candidate, 1, false);
-    if (glance.confidence < 0.5F * options_.min_confidence) return;
-    const FacePrediction prediction = regressor_.predict(photo_, glance.crop, 1);
+    // One cheap look first: most false alarms end here. It says where the face really is; if that is far from
+    // where the detector saw it, the network has not seen it as it knows faces, and looks again.
+    FaceCrop crop = candidate;
+    for (int look = 0; look < kMaxLooks; ++look) {
+      const FacePrediction glance = regressor_.predict(photo_, crop, 0, false);
+      if (glance.confidence < 0.5F * options_.min_confidence) return;
+      const FaceCrop next = cropFromLandmarks(glance.ibug68);
+      if (!next.center_px.allFinite() || !(next.side_px > 1)) return;
+      const bool is_near = isNear(crop, next);
+      crop = next;
+      if (is_near) break;
+    }
+    FacePrediction prediction = regressor_.predict(photo_, crop, 0);
     if (!isPlausible(prediction, options_)) return;
+    prediction.identity = regressor_.readIdentity(photo_, crop);
     for (DetectedFace& face : faces_) {
       if (overlap(face.prediction.crop, prediction.crop) < kSameFace) continue;
       if (meanSigmaInSides(prediction) < meanSigmaInSides(face.prediction))
-        face = {prediction, faceConfidence(prediction)};
+        face = {prediction, faceConfidence(prediction, kMaxSigma)};
       return;
     }
-    faces_.push_back({prediction, faceConfidence(prediction)});
+    faces_.push_back({prediction, faceConfidence(prediction, kMaxSigma)});
   }
-
-  bool empty() const { return faces_.empty(); }
 
   std::vector<DetectedFace> sorted() && {
     std::sort(faces_.begin(), faces_.end(), [](const DetectedFace& a, const DetectedFace& b) {
@@ -121,39 +117,82 @@ class Finds {
 
 }  // namespace
 
-struct FaceDetector::Impl {
-  cv::CascadeClassifier frontal = loadCascade("haarcascade_frontalface_alt2.xml");
-  cv::CascadeClassifier profile = loadCascade("haarcascade_profileface.xml");
-  std::mutex turn;  // detectMultiScale changes the cascade
+float meanSigmaInSides(const FacePrediction& prediction) {
+  return prediction.ibug68.sigma_px.mean() / prediction.crop.side_px;
+}
 
-  // Crops around what the frontal cascade finds in an upright grey picture, and the profile cascade both
-  // ways.
-  std::vector<FaceCrop> propose(const cv::Mat& grey, int min_side_px, bool with_profiles) {
-    const std::lock_guard lock(turn);
-    std::vector<FaceCrop> crops;
-    const auto search = [&](cv::CascadeClassifier& cascade, const cv::Mat& picture, double step,
-                            bool mirrored, const CropFromBox& rule) {
-      std::vector<cv::Rect> boxes;
-      cascade.detectMultiScale(picture, boxes, step, 2, 0, {min_side_px, min_side_px});
-      for (const cv::Rect& box : boxes) {
-        const float side = static_cast<float>(box.width);
-        const float x = box.x + 0.5F * side, y = box.y + 0.5F * side;
-        crops.push_back({{(mirrored ? picture.cols - x : x) + rule.right * side, y + rule.down * side},
-                         rule.side * side,
-                         0});
-      }
+float faceConfidence(const FacePrediction& prediction, float max_sigma) {
+  const float certainty = (max_sigma - meanSigmaInSides(prediction)) / (max_sigma - kCertainSigma);
+  return prediction.confidence * std::clamp(certainty, 0.0F, 1.0F);
+}
+
+struct FaceDetector::Impl {
+  int input_px = 0, stride_px = 0;
+  float side_unit_px = 0;
+  cv::dnn::Net net;
+  std::mutex turn;  // Net::forward changes the net
+
+  struct Proposal {
+    FaceCrop crop;
+    float score;
+  };
+
+  // What the network sees in a picture of at most input_px, which is put into the input's top left corner;
+  // crops in the picture's pixels.
+  std::vector<Proposal> propose(const cv::Mat& picture) {
+    cv::Mat padded(input_px, input_px, CV_8UC3, cv::Scalar::all(128));
+    picture.copyTo(padded(cv::Rect(0, 0, picture.cols, picture.rows)));
+    cv::Mat output;
+    {
+      const std::lock_guard lock(turn);
+      net.setInput(cv::dnn::blobFromImage(padded));
+      output = net.forward().clone();
+    }
+    const int cells = input_px / stride_px;
+    const auto at = [&](int channel, int row, int column) {
+      return output.ptr<float>()[(channel * cells + row) * cells + column];
     };
-    search(frontal, grey, 1.1, false, kFrontal);
-    if (!with_profiles) return crops;
-    search(profile, grey, 1.15, false, kLeftProfile);
-    cv::Mat mirrored;
-    cv::flip(grey, mirrored, 1);
-    search(profile, mirrored, 1.15, true, kRightProfile);
-    return crops;
+    const float least = std::log(kMinProposal / (1 - kMinProposal));
+    std::vector<Proposal> proposals;
+    for (int row = 0; row < cells; ++row)
+      for (int column = 0; column < cells; ++column) {
+        const float logit = at(0, row, column);
+        if (logit < least) continue;
+        bool is_peak = true;
+        for (int y = std::max(0, row - 1); y <= std::min(cells - 1, row + 1); ++y)
+          for (int x = std::max(0, column - 1); x <= std::min(cells - 1, column + 1); ++x)
+            is_peak &= at(0, y, x) <= logit;
+        if (!is_peak) continue;
+        FaceCrop crop;
+        crop.center_px = {(column + 0.5F + at(1, row, column)) * stride_px,
+                          (row + 0.5F + at(2, row, column)) * stride_px};
+        crop.side_px = side_unit_px * std::exp(std::min(at(3, row, column), 4.0F));
+        crop.roll_rad = std::atan2(at(5, row, column), at(4, row, column));
+        proposals.push_back({crop, 1 / (1 + std::exp(-logit))});
+      }
+    return proposals;
   }
 };
 
-FaceDetector::FaceDetector() : impl_(std::make_unique<Impl>()) {}
+FaceDetector::FaceDetector(const std::filesystem::path& onnx_path) : impl_(std::make_unique<Impl>()) {
+  const NetworkFile file = findNetwork(onnx_path, "detector", "the face detector");
+  const nlohmann::json description = readDescription(file, "a face detector");
+  try {
+    impl_->input_px = description.at("input").at("width").get<int>();
+    impl_->stride_px = description.at("stride_px").get<int>();
+    impl_->side_unit_px = description.at("side_unit_px").get<float>();
+  } catch (const nlohmann::json::exception& error) {
+    fail(ErrorKind::kModel, file.description_path.string(),
+         ": not the description of a face detector: ", error.what());
+  }
+  if (impl_->stride_px < 1 || impl_->input_px < impl_->stride_px || impl_->input_px % impl_->stride_px != 0 ||
+      !(impl_->side_unit_px > 0))
+    fail(ErrorKind::kModel, file.description_path.string(),
+         ": input.width, stride_px and side_unit_px do not fit together");
+  const int cells = impl_->input_px / impl_->stride_px;
+  impl_->net = readNetwork(file, impl_->input_px, {6, cells, cells});
+}
+
 FaceDetector::~FaceDetector() = default;
 FaceDetector::FaceDetector(FaceDetector&&) noexcept = default;
 
@@ -163,79 +202,50 @@ std::vector<DetectedFace> FaceDetector::detect(const Image8& photo, const Landma
           " channels, not 3 (RGB)");
   require(options.min_face_px > 0 && options.max_side_px > 0,
           "DetectOptions: min_face_px and max_side_px must be positive");
-  Finds finds(photo, regressor, options);
   if (std::min(photo.width(), photo.height()) < options.min_face_px) return {};
+  const cv::Mat pixels = pixelsOf(photo);
+  const int long_side = std::max(photo.width(), photo.height());
+  std::vector<Impl::Proposal> proposals;
 
-  // Search in a small grey copy.
-  const cv::Mat pixels(photo.height(), photo.width(), CV_8UC3, const_cast<std::uint8_t*>(photo.data()));
-  const float shrink =
-      std::min(1.0F, static_cast<float>(options.max_side_px) / std::max(photo.width(), photo.height()));
-  cv::Mat small = pixels, grey;
-  if (shrink < 1) cv::resize(pixels, small, {}, shrink, shrink, cv::INTER_AREA);
-  cv::cvtColor(small, grey, cv::COLOR_RGB2GRAY);
-  const int min_side_px = std::max(24, static_cast<int>(options.min_face_px * shrink));
-  const float photo_from_small = 1 / shrink;
-
-  // Turns the grey picture by `roll` about its centre, so that a face rolled by it stands upright, and
-  // examines what the cascades find there.
-  const auto searchRolled = [&](float roll_deg, bool with_profiles) {
-    const float roll_rad = roll_deg * std::numbers::pi_v<float> / 180;
-    const Eigen::Matrix2f small_from_turned = Eigen::Rotation2Df(roll_rad).toRotationMatrix();
-    const float c = std::abs(std::cos(roll_rad)), s = std::abs(std::sin(roll_rad));
-    const cv::Size turned_size(static_cast<int>(grey.cols * c + grey.rows * s),
-                               static_cast<int>(grey.cols * s + grey.rows * c));
-    const Eigen::Vector2f small_center(0.5F * grey.cols, 0.5F * grey.rows);
-    const Eigen::Vector2f turned_center(0.5F * turned_size.width, 0.5F * turned_size.height);
-    cv::Mat turned = grey;
-    if (roll_deg != 0) {
-      const Eigen::Vector2f half = Eigen::Vector2f::Constant(0.5F);
-      const Eigen::Vector2f o = small_center - small_from_turned * (turned_center - half) - half;
-      const cv::Matx23f matrix(small_from_turned(0, 0), small_from_turned(0, 1), o.x(),
-                               small_from_turned(1, 0), small_from_turned(1, 1), o.y());
-      cv::warpAffine(grey, turned, matrix, turned_size, cv::INTER_LINEAR | cv::WARP_INVERSE_MAP,
-                     cv::BORDER_CONSTANT, cv::Scalar(128));
+  // Searches a part of the photo, `scale` times as large as there.
+  const auto search = [&](const cv::Rect& part, float scale) {
+    cv::Mat picture = pixels(part);
+    const cv::Size size(std::clamp(static_cast<int>(std::lround(part.width * scale)), 1, impl_->input_px),
+                        std::clamp(static_cast<int>(std::lround(part.height * scale)), 1, impl_->input_px));
+    if (size != picture.size())
+      cv::resize(picture, picture, size, 0, 0, scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
+    for (Impl::Proposal& proposal : impl_->propose(picture)) {
+      proposal.crop.center_px = proposal.crop.center_px / scale +
+                                Eigen::Vector2f(static_cast<float>(part.x), static_cast<float>(part.y));
+      proposal.crop.side_px /= scale;
+      proposals.push_back(proposal);
     }
-    for (const FaceCrop& crop : impl_->propose(turned, min_side_px, with_profiles))
-      finds.examine({photo_from_small * (small_from_turned * (crop.center_px - turned_center) + small_center),
-                     photo_from_small * crop.side_px, roll_rad});
   };
-
-  searchRolled(0, true);
-  for (const float roll_deg : {30.0F, -30.0F, 60.0F, -60.0F, 90.0F, -90.0F, 180.0F}) {
-    if (!finds.empty()) break;
-    searchRolled(roll_deg, false);
+  const float whole_scale = static_cast<float>(impl_->input_px) / static_cast<float>(long_side);
+  search({0, 0, photo.width(), photo.height()}, std::min(whole_scale, kMaxEnlargement));
+  // Small faces of a large photo: its four parts, as large as max_side_px lets them be.
+  const float part_scale =
+      std::min(1.0F, static_cast<float>(options.max_side_px) / static_cast<float>(long_side));
+  if (kSmallestCrop_px / whole_scale > kCropOverFace * static_cast<float>(options.min_face_px) &&
+      part_scale > 1.2F * whole_scale) {
+    const int side = static_cast<int>(impl_->input_px / part_scale);
+    const auto starts = [&](int size) {
+      const int step = static_cast<int>(side * (1 - kPartOverlap));
+      std::vector<int> positions = {0};
+      while (positions.back() + side < size)
+        positions.push_back(std::min(positions.back() + step, size - side));
+      return positions;
+    };
+    for (const int y : starts(photo.height()))
+      for (const int x : starts(photo.width()))
+        search(cv::Rect(x, y, side, side) & cv::Rect(0, 0, photo.width(), photo.height()), part_scale);
   }
 
-  // The cascades miss bald heads and full profiles: ask the network on a coarse grid of squares.
-  if (finds.empty()) {
-    Image8 copy(small.cols, small.rows, 3);
-    small.copyTo(cv::Mat(small.rows, small.cols, CV_8UC3, copy.data()));
-    std::vector<std::pair<float, FaceCrop>> scored;
-    const float short_side = static_cast<float>(std::min(small.cols, small.rows));
-    for (const float share : {1.1F, 0.8F, 0.56F, 0.4F, 0.28F}) {
-      const float side = share * short_side;
-      if (side < kFrontal.side * min_side_px) continue;
-      const int columns =
-          std::max(1, static_cast<int>(std::lround((small.cols - 0.6F * side) / (0.3F * side))));
-      const int rows = std::max(1, static_cast<int>(std::lround((small.rows - 0.6F * side) / (0.3F * side))));
-      for (int y = 0; y < rows; ++y)
-        for (int x = 0; x < columns; ++x) {
-          const auto place = [&](int i, int count, int size) {
-            const float margin = std::min(0.4F * side, 0.5F * size);
-            return count == 1 ? 0.5F * size : margin + (size - 2 * margin) * i / (count - 1);
-          };
-          const FaceCrop crop{{place(x, columns, small.cols), place(y, rows, small.rows)}, side, 0};
-          scored.emplace_back(regressor.predict(copy, crop, 0, false).confidence, crop);
-        }
-    }
-    std::sort(scored.begin(), scored.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-    for (int i = 0; i < std::min<int>(kMaxGridCandidates, scored.size()); ++i) {
-      FaceCrop crop = scored[i].second;
-      crop.center_px *= photo_from_small;
-      crop.side_px *= photo_from_small;
-      finds.examine(crop);
-    }
-  }
+  std::sort(proposals.begin(), proposals.end(),
+            [](const Impl::Proposal& a, const Impl::Proposal& b) { return a.score > b.score; });
+  if (proposals.size() > kMaxProposals) proposals.resize(kMaxProposals);
+  Finds finds(photo, regressor, options);
+  for (const Impl::Proposal& proposal : proposals) finds.examine(proposal.crop);
   return std::move(finds).sorted();
 }
 

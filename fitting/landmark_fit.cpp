@@ -2,6 +2,8 @@
 
 #include <ceres/ceres.h>
 
+#include <Eigen/Eigenvalues>
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -14,6 +16,7 @@
 #include "fitting/cost/landmark_cost.h"
 #include "fitting/cost/linear_gaussian_cost.h"
 #include "fitting/cost/soft_bounds_cost.h"
+#include "fitting/cost/step_prior_cost.h"
 
 namespace facet {
 namespace {
@@ -126,6 +129,19 @@ Points3 poseOf(const MorphableModel& model, const State& state) {
   return pose;
 }
 
+// The inverse of cameraOf() and poseOf(), for a perspective camera.
+State stateOf(const MorphableModel& model, const PreviousFrame& frame) {
+  const Eigen::Vector3d translation_mm = frame.camera.camera_from_model.translation().cast<double>();
+  State state;
+  state.rotation = Eigen::Quaterniond(frame.camera.camera_from_model.linear().cast<double>());
+  state.camera << std::log(frame.camera.focal_px / translation_mm.z()), translation_mm.x(),
+      translation_mm.y(), 1000 / translation_mm.z();
+  state.expression = frame.expression.cast<double>();
+  const int joint = model.skeleton ? model.skeleton->jointIndex("jaw") : -1;
+  if (joint >= 0) state.jaw = frame.pose.row(joint).transpose().cast<double>();
+  return state;
+}
+
 // How far the face turns to its own left, degrees.
 float headYaw(const State& state) {
   const Eigen::Vector3d forward_in_camera = state.rotation * Eigen::Vector3d::UnitZ();
@@ -150,14 +166,17 @@ Camera cameraOf(const State& state, int width_px, int height_px, bool scaled_ort
   return camera;
 }
 
-// Scaled orthographic pose of the mean face in closed form: the affine camera by weighted least squares, then
-// the nearest rotation. Bruckstein et al., "Optimum Fiducials under Weak Perspective Projection", IJCV 1999.
+// Scaled orthographic pose of the face of the state's coefficients in closed form: the affine camera by
+// weighted least squares, then the nearest rotation. Bruckstein et al., "Optimum Fiducials under Weak
+// Perspective Projection", IJCV 1999.
 void initializePose(const std::vector<Observation>& observations, const Eigen::Vector2d& principal_px,
                     State& state) {
   Eigen::Matrix4d normal_matrix = Eigen::Matrix4d::Zero();
   Eigen::Matrix<double, 4, 2> right_side = Eigen::Matrix<double, 4, 2>::Zero();
   for (const Observation& o : observations) {
-    const Eigen::Vector4d row(o.model.mean.x(), o.model.mean.y(), o.model.mean.z(), 1);
+    const Eigen::Vector3d point =
+        o.model.mean + o.model.identity * state.identity + o.model.expression * state.expression;
+    const Eigen::Vector4d row(point.x(), point.y(), point.z(), 1);
     const double weight = 1 / (o.sigma_px * o.sigma_px);
     normal_matrix += weight * row * row.transpose();
     right_side += weight * row * (o.position_px - principal_px).transpose();
@@ -172,6 +191,13 @@ void initializePose(const std::vector<Observation>& observations, const Eigen::V
   state.rotation = Eigen::Quaterniond(Eigen::Matrix3d(svd.matrixU() * svd.matrixV().transpose()));
   const double scale = std::max(1e-6, 0.5 * (svd.singularValues()[0] + svd.singularValues()[1]));
   state.camera.head<3>() << std::log(scale), affine(3, 0) / scale, affine(3, 1) / scale;
+}
+
+// Mean of the coefficients given the evidence and a prior N(0, sigma²).
+Eigen::VectorXd posteriorMean(const LinearEvidence& evidence, const Eigen::VectorXd& sigma) {
+  Eigen::MatrixXd precision = evidence.matrix.transpose() * evidence.matrix;
+  precision.diagonal() += sigma.array().square().inverse().matrix();
+  return precision.ldlt().solve(evidence.matrix.transpose() * evidence.target);
 }
 
 class IterationReporter : public ceres::IterationCallback {
@@ -220,6 +246,72 @@ double residualPx(const std::vector<Observation>& observations, const State& sta
   return count > 0 ? std::sqrt(sum / count) : 0;
 }
 
+// Ties pose and expression to those of the frame before.
+void addStepTerms(const MorphableModel& model, const PreviousFrame& frame, State& state,
+                  ceres::Problem& problem) {
+  constexpr double kRadians = M_PI / 180;
+  const State previous = stateOf(model, frame);
+  problem.AddResidualBlock(RotationStepCost::create(previous.rotation, frame.rotation_sigma_deg * kRadians),
+                           nullptr, state.rotation.coeffs().data());
+  const double distance_mm = 1000 / previous.camera[3];
+  const Eigen::Vector4d camera_sigma(frame.depth_sigma_mm / distance_mm, frame.translation_sigma_mm,
+                                     frame.translation_sigma_mm, std::numeric_limits<double>::infinity());
+  problem.AddResidualBlock(StepPriorCost::create(previous.camera, camera_sigma), nullptr,
+                           state.camera.data());
+  Eigen::VectorXd expression_sigma(state.expression.size());
+  for (int e = 0; e < model.numExpression(); ++e)
+    expression_sigma[e] = (model.isBlendshape(e) ? 1 : 3) * frame.expression_sigma;
+  problem.AddResidualBlock(StepPriorCost::create(previous.expression, expression_sigma), nullptr,
+                           state.expression.data());
+  if (problem.HasParameterBlock(state.jaw.data())) {
+    const Eigen::Vector3d jaw_sigma = Eigen::Vector3d::Constant(frame.jaw_sigma_deg * kRadians);
+    problem.AddResidualBlock(StepPriorCost::create(previous.jaw, jaw_sigma), nullptr, state.jaw.data());
+  }
+}
+
+// The normal equations of all terms but `identity_terms`, with every unknown but the identity eliminated
+// (Schur complement), as residuals: H = M^T M, gradient at the identity a0 = M^T (M a0 - target).
+LinearEvidence marginalEvidence(ceres::Problem& problem, State& state,
+                                const std::vector<ceres::ResidualBlockId>& identity_terms) {
+  ceres::Problem::EvaluateOptions options;
+  problem.GetResidualBlocks(&options.residual_blocks);
+  std::erase_if(options.residual_blocks, [&](ceres::ResidualBlockId term) {
+    return std::find(identity_terms.begin(), identity_terms.end(), term) != identity_terms.end();
+  });
+  options.parameter_blocks = {state.rotation.coeffs().data(), state.camera.data(), state.expression.data()};
+  if (problem.HasParameterBlock(state.jaw.data())) options.parameter_blocks.push_back(state.jaw.data());
+  options.parameter_blocks.push_back(state.identity.data());
+  problem.SetParameterBlockVariable(state.identity.data());
+  std::vector<double> residuals;
+  ceres::CRSMatrix rows;
+  problem.Evaluate(options, nullptr, &residuals, nullptr, &rows);
+  Eigen::MatrixXd jacobian = Eigen::MatrixXd::Zero(rows.num_rows, rows.num_cols);
+  for (int r = 0; r < rows.num_rows; ++r)
+    for (int k = rows.rows[r]; k < rows.rows[r + 1]; ++k) jacobian(r, rows.cols[k]) = rows.values[k];
+  const Eigen::VectorXd gradient =
+      jacobian.transpose() * Eigen::Map<const Eigen::VectorXd>(residuals.data(), rows.num_rows);
+  const Eigen::MatrixXd normal_matrix = jacobian.transpose() * jacobian;
+
+  const Eigen::Index count = state.identity.size(), others = rows.num_cols - count;
+  // A tiny ridge keeps what no term sees (the distance of a scaled orthographic camera) from dividing by 0.
+  const Eigen::MatrixXd nuisance =
+      normal_matrix.topLeftCorner(others, others) + 1e-9 * Eigen::MatrixXd::Identity(others, others);
+  const Eigen::LDLT<Eigen::MatrixXd> solver(nuisance);
+  const Eigen::MatrixXd cross = normal_matrix.topRightCorner(others, count);
+  const Eigen::MatrixXd marginal =
+      normal_matrix.bottomRightCorner(count, count) - cross.transpose() * solver.solve(cross);
+  const Eigen::VectorXd slope =
+      gradient.tail(count) - cross.transpose() * solver.solve(gradient.head(others));
+
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(marginal);
+  const Eigen::ArrayXd root = eigen.eigenvalues().array().max(1e-12).sqrt();
+  LinearEvidence evidence;
+  evidence.matrix = root.matrix().asDiagonal() * eigen.eigenvectors().transpose();
+  evidence.target = evidence.matrix * state.identity -
+                    Eigen::VectorXd((eigen.eigenvectors().transpose() * slope).array() / root);
+  return evidence;
+}
+
 void checkLandmarks(const MorphableModel& model, const FitLandmarks& landmarks) {
   const auto checkSet = [&](const LandmarkSet& set, const LandmarkEmbedding& embedding, const char* name) {
     if (set.size() == 0) return;
@@ -237,14 +329,47 @@ void checkLandmarks(const MorphableModel& model, const FitLandmarks& landmarks) 
           " expression modes; a fit needs both");
   checkSet(landmarks.ibug68, model.landmarks68, "iBUG");
   checkSet(landmarks.dense, model.dense, "dense");
-  const IdentityEvidence& identity = landmarks.identity_evidence;
-  require(identity.matrix.allFinite() && identity.target.allFinite(),
-          "fitLandmarks: the identity guess is not finite");
-  require(identity.empty() || (identity.matrix.rows() == identity.target.size() &&
-                               identity.matrix.cols() == model.numIdentity()),
-          "fitLandmarks: the identity guess is a ", identity.matrix.rows(), "x", identity.matrix.cols(),
-          " matrix with ", identity.target.size(), " targets, model ", model.id, " has ", model.numIdentity(),
-          " identity modes");
+  const auto checkEvidence = [&](const LinearEvidence& evidence, int num_modes, const char* name) {
+    require(evidence.matrix.allFinite() && evidence.target.allFinite(), "fitLandmarks: the ", name,
+            " guess is not finite");
+    require(evidence.empty() ||
+                (evidence.matrix.rows() == evidence.target.size() && evidence.matrix.cols() == num_modes),
+            "fitLandmarks: the ", name, " guess is a ", evidence.matrix.rows(), "x", evidence.matrix.cols(),
+            " matrix with ", evidence.target.size(), " targets, model ", model.id, " has ", num_modes, " ",
+            name, " modes");
+  };
+  checkEvidence(landmarks.identity_evidence, model.numIdentity(), "identity");
+  checkEvidence(landmarks.expression_evidence, model.numExpression(), "expression");
+  const Eigen::Index num_known = landmarks.known_identity.size();
+  require(num_known == 0 || (num_known == model.numIdentity() && landmarks.known_identity.allFinite()),
+          "fitLandmarks: a known identity of ", num_known, " coefficients; model ", model.id, " needs ",
+          model.numIdentity(), ", all finite");
+  if (landmarks.previous) {
+    const PreviousFrame& frame = *landmarks.previous;
+    require(frame.camera.projection == Camera::Projection::kPerspective && frame.camera.focal_px > 0 &&
+                frame.camera.camera_from_model.translation().z() > 0,
+            "fitLandmarks: the frame before needs a perspective camera in front of the face");
+    require(frame.expression.size() == model.numExpression() &&
+                frame.pose.rows() == poseOf(model, State()).rows(),
+            "fitLandmarks: the frame before has ", frame.expression.size(), " expression weights and ",
+            frame.pose.rows(), " joints, which model ", model.id, " has not");
+    require(frame.rotation_sigma_deg > 0 && frame.translation_sigma_mm > 0 && frame.depth_sigma_mm > 0 &&
+                frame.expression_sigma > 0 && frame.jaw_sigma_deg > 0,
+            "PreviousFrame: a standard deviation is not > 0");
+  }
+  if (landmarks.start) {
+    const FitStart& start = *landmarks.start;
+    require(start.identity.size() == model.numIdentity() && start.expression.size() == model.numExpression(),
+            "fitLandmarks: the start has ", start.identity.size(), " identity and ", start.expression.size(),
+            " expression coefficients, model ", model.id, " has ", model.numIdentity(), " and ",
+            model.numExpression());
+    require(start.pose.rows() == 0 || (model.skeleton && start.pose.rows() == model.skeleton->numJoints()),
+            "fitLandmarks: the start has a pose of ", start.pose.rows(), " joints, which model ", model.id,
+            " does not have");
+    require(start.identity.allFinite() && start.expression.allFinite() && start.pose.allFinite(),
+            "fitLandmarks: the start is not finite");
+    require(start.sigma > 0, "fitLandmarks: the start's sigma is ", start.sigma, "; must be > 0");
+  }
   require(landmarks.ibug68.size() + landmarks.dense.size() >= 6,
           "fitLandmarks: ", landmarks.ibug68.size() + landmarks.dense.size(),
           " landmarks given, at least 6 are needed for a pose");
@@ -306,17 +431,44 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
   State state;
   state.identity.setZero(model.numIdentity());
   state.expression.setZero(model.numExpression());
-  state.camera[3] = options.scaled_orthographic ? 0 : 1 / options.distance_m;
-  initializePose(observations, principal_px, state);
-
+  double prior_sigma = 1;
+  if (landmarks.start) {
+    state.identity = landmarks.start->identity.cast<double>();
+    state.expression = landmarks.start->expression.cast<double>();
+    if (jaw && landmarks.start->pose.rows() > 0) {
+      state.jaw = landmarks.start->pose.row(model.skeleton->jointIndex("jaw")).transpose().cast<double>();
+    }
+    prior_sigma = landmarks.start->sigma;
+  }
+  const Eigen::VectorXd prior_identity = state.identity, prior_expression = state.expression;
+  const Eigen::Vector3d prior_jaw = state.jaw;
+  const bool knows_expression = !landmarks.expression_evidence.empty() && options.guess_weight > 0;
   Eigen::VectorXd expression_lower(model.numExpression()), expression_upper(model.numExpression()),
       expression_sigma(model.numExpression());
   for (int e = 0; e < model.numExpression(); ++e) {
     const bool is_blendshape = model.isBlendshape(e);
     expression_lower[e] = is_blendshape ? 0 : -kMaxPcaExpression;
     expression_upper[e] = is_blendshape ? 1 : kMaxPcaExpression;
-    expression_sigma[e] = is_blendshape ? options.expression_sigma : 1;
+    expression_sigma[e] = is_blendshape && !knows_expression ? options.expression_sigma : 1;
   }
+  // A network's guesses are where the solver starts; then a coarse pose in closed form is enough.
+  const bool has_guess = !landmarks.start && !landmarks.identity_evidence.empty() && knows_expression;
+  if (has_guess) {
+    state.identity = posteriorMean(landmarks.identity_evidence, Eigen::VectorXd::Ones(state.identity.size()));
+    state.expression = posteriorMean(landmarks.expression_evidence, expression_sigma)
+                           .cwiseMax(expression_lower)
+                           .cwiseMin(expression_upper);
+  }
+  state.camera[3] = options.scaled_orthographic ? 0 : 1 / options.distance_m;
+  if (landmarks.previous && !options.scaled_orthographic) {
+    const Eigen::VectorXd identity = state.identity;
+    state = stateOf(model, *landmarks.previous);
+    state.identity = identity;
+  } else {
+    initializePose(observations, principal_px, state);
+  }
+  const bool identity_is_known = landmarks.known_identity.size() > 0;
+  if (identity_is_known) state.identity = landmarks.known_identity.cast<double>();
 
   FitResult result;
   ceres::Solver::Summary summary;
@@ -340,7 +492,7 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
                                parameters);
     }
     if (jaw) {
-      problem.AddResidualBlock(GaussianPriorCost::create(Eigen::VectorXd::Zero(3), kJawSigma_rad), nullptr,
+      problem.AddResidualBlock(GaussianPriorCost::create(prior_jaw, prior_sigma * kJawSigma_rad), nullptr,
                                state.jaw.data());
       problem.AddResidualBlock(SoftBoundsCost::create(kJawLower_rad, kJawUpper_rad, kJawBoundSigma_rad),
                                nullptr, state.jaw.data());
@@ -360,22 +512,29 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
       problem.SetParameterLowerBound(state.camera.data(), 3, 1e-3);
       problem.SetParameterUpperBound(state.camera.data(), 3, kMaxInverseDistance_per_m);
     }
+    std::vector<ceres::ResidualBlockId> identity_terms;
     if (options.identity_weight > 0) {
       const Eigen::VectorXd sigma =
-          Eigen::VectorXd::Constant(state.identity.size(), 1 / std::sqrt(options.identity_weight));
-      problem.AddResidualBlock(GaussianPriorCost::create(Eigen::VectorXd::Zero(sigma.size()), sigma), nullptr,
-                               state.identity.data());
+          Eigen::VectorXd::Constant(state.identity.size(), prior_sigma / std::sqrt(options.identity_weight));
+      identity_terms.push_back(problem.AddResidualBlock(GaussianPriorCost::create(prior_identity, sigma),
+                                                        nullptr, state.identity.data()));
     }
     if (!landmarks.identity_evidence.empty() && options.guess_weight > 0) {
-      problem.AddResidualBlock(
+      identity_terms.push_back(problem.AddResidualBlock(
           LinearGaussianCost::create(landmarks.identity_evidence.matrix, landmarks.identity_evidence.target,
                                      std::sqrt(options.guess_weight)),
-          nullptr, state.identity.data());
+          nullptr, state.identity.data()));
     }
-    problem.AddResidualBlock(
-        GaussianPriorCost::create(Eigen::VectorXd::Zero(state.expression.size()), expression_sigma), nullptr,
-        state.expression.data());
-    if (pose_only) problem.SetParameterBlockConstant(state.identity.data());
+    if (landmarks.previous && !pose_only) addStepTerms(model, *landmarks.previous, state, problem);
+    problem.AddResidualBlock(GaussianPriorCost::create(prior_expression, prior_sigma * expression_sigma),
+                             nullptr, state.expression.data());
+    if (knows_expression) {
+      problem.AddResidualBlock(
+          LinearGaussianCost::create(landmarks.expression_evidence.matrix,
+                                     landmarks.expression_evidence.target, std::sqrt(options.guess_weight)),
+          nullptr, state.expression.data());
+    }
+    if (pose_only || identity_is_known) problem.SetParameterBlockConstant(state.identity.data());
     if (pose_only || !options.fit_expression) {
       problem.SetParameterBlockConstant(state.expression.data());
     } else if (state.expression.size() > 0) {
@@ -401,13 +560,16 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
     ceres::Solve(solver_options, &problem, &summary);
     state.expression = state.expression.cwiseMax(expression_lower).cwiseMin(expression_upper);
     state.jaw = state.jaw.cwiseMax(kJawLower_rad).cwiseMin(kJawUpper_rad);
+    if (options.give_identity_evidence && !pose_only)
+      result.identity_evidence = marginalEvidence(problem, state, identity_terms);
     result.stages.push_back({stage, std::chrono::duration<double>(Clock::now() - start).count(),
                              static_cast<int>(summary.iterations.size()),
                              residualPx(observations, state, principal_px)});
     return summary.termination_type != ceres::USER_FAILURE && summary.termination_type != ceres::FAILURE;
   };
 
-  bool go_on = solve("pose", true) && solve("shape", false);
+  // A clip's next frame and a guess start close enough to need no coarse pose.
+  bool go_on = (landmarks.previous || has_guess || solve("pose", true)) && solve("shape", false);
   if (landmarks.jaw_is_outline && landmarks.ibug68.size() == kNumIbugLandmarks) {
     std::optional<JawContour> contour;
     if (model.contour_by_yaw.empty()) contour.emplace(model);

@@ -6,7 +6,8 @@
 
 #include "core/image.h"
 #include "core/landmarks.h"
-#include "fitting/identity_guess.h"
+#include "core/spherical_harmonics.h"
+#include "fitting/coefficient_guess.h"
 
 namespace facet {
 
@@ -18,14 +19,25 @@ struct FaceCrop {
   float roll_rad = 0;
 };
 
-// What the landmark network says of one crop, in pixels of the whole photo.
+// Where the network sees the head, as a scaled orthographic camera would.
+struct HeadPlacement {
+  Eigen::Matrix3f camera_from_model = Eigen::Matrix3f::Identity();  // as seen along the ray to the face
+  Eigen::Vector2f face_px =
+      Eigen::Vector2f::Zero();  // the face's centre (0, 20, 60) mm of the built-in model
+  float px_per_mm = 0;          // there; 0 = nothing known
+};
+
+// What the face network says of one crop, in pixels of the whole photo and in the built-in model's
+// coefficients. Guesses and placement are empty when the network does not give them.
 struct FacePrediction {
   LandmarkSet ibug68;  // 68 points with standard deviations, as hand annotation defines them: brows lie on
                        // the hair; but the jaw (0–16) is the fixed 3D line, not the visible outline
   LandmarkSet dense;   // the dense set of the built-in model (data/landmarks), with standard deviations
-  IdentityGuess identity;  // empty when the network does not give one
-  float confidence = 0;    // [0, 1], that the crop shows a face
-  FaceCrop crop;           // the crop these points were read from
+  CoefficientGuess identity, expression, albedo;
+  SphericalHarmonicsLight light;  // camera frame; shades the albedo guess to the photo's linear colours
+  HeadPlacement placement;
+  float confidence = 0;  // [0, 1], that the crop shows a face
+  FaceCrop crop;         // the crop these points were read from
 
   float faceSize() const;  // side of the landmarks' bounding box, px
 };
@@ -36,7 +48,8 @@ struct FacePrediction {
 FaceCrop cropFromLandmarks(const LandmarkSet& ibug68);
 
 // Small convolutional network (ONNX through OpenCV DNN) that maps a crop to landmarks with a per-point
-// uncertainty. Wood et al., "3D Face Reconstruction with Dense Landmarks", ECCV 2022.
+// uncertainty, and to the model's coefficients, light and pose (tools/train/face_network.py). Wood et al.,
+// "3D Face Reconstruction with Dense Landmarks", ECCV 2022.
 class LandmarkRegressor {
  public:
   // data/networks/landmarks.onnx when no path is given. Error(kModel) when it is missing or not readable.
@@ -50,6 +63,11 @@ class LandmarkRegressor {
   // `photo` has 3 channels. Several threads may call it; they take turns in the network.
   FacePrediction predict(const Image8& photo, const FaceCrop& crop, int refinements = 2,
                          bool average_mirrored = true) const;
+
+  // The identity alone, of a crop and its mirror image, by the network trained for it (identity.onnx beside
+  // the face network); where there is none, as predict() reads it. For single photos: it takes as long as
+  // predict().
+  CoefficientGuess readIdentity(const Image8& photo, const FaceCrop& crop) const;
 
  private:
   struct Impl;

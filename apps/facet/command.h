@@ -23,6 +23,7 @@ void addRender(CLI::App& app, Session& session);
 void addModel(CLI::App& app, Session& session);
 void addExport(CLI::App& app, Session& session);
 void addEvaluate(CLI::App& app, Session& session);
+void addTrack(CLI::App& app, Session& session);
 void addSynth(CLI::App& app, Session& session);
 void addDoctor(CLI::App& app, Session& session);
 

@@ -47,7 +47,9 @@ void Console::error(const std::string& message) { line(kRed, "", message); }
 void Console::progress(const std::string& item, const std::string& stage, double done) {
   if (quiet_) return;
   if (!is_terminal_) {
-    std::fprintf(stderr, "facet: %s: %s\n", item.c_str(), stage.c_str());
+    const std::string text = item + ": " + stage;
+    if (text != last_stage_) std::fprintf(stderr, "facet: %s\n", text.c_str());
+    last_stage_ = text;
     return;
   }
   const int cells = std::clamp(static_cast<int>(done * kBarCells + 0.5), 0, kBarCells);
@@ -62,6 +64,12 @@ void Console::endProgress() {
   std::fprintf(stderr, "\r\033[K");
   std::fflush(stderr);
   bar_shown_ = false;
+}
+
+std::string fixed(double value, int digits) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
 }
 
 }  // namespace facet

@@ -30,6 +30,10 @@ class Console {
 
   bool quiet_ = false, verbose_ = false;
   bool is_terminal_ = false, has_colour_ = false, bar_shown_ = false;
+  std::string last_stage_;  // said as a plain line
 };
+
+// A number with so many digits after the point, for messages.
+std::string fixed(double value, int digits);
 
 }  // namespace facet

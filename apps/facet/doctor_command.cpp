@@ -13,6 +13,7 @@
 #include "core/io/model_io.h"
 #include "core/parallel.h"
 #include "fitting/face_detector.h"
+#include "fitting/face_parser.h"
 #include "fitting/landmark_regressor.h"
 #include "render/ops/cuda.h"
 
@@ -56,13 +57,20 @@ int examine(Session& session) {
     const MorphableModel model = loadNamedModel("builtin", session);
     return model.name + ", " + std::to_string(model.numVertices()) + " vertices, licence: " + model.licence;
   });
-  check("landmark_network", [] {
-    const LandmarkRegressor regressor;
-    return (dataDirectory() / "networks/landmarks.onnx").string();
-  });
-  check("face_cascades", [] {
+  const auto network = [](const char* name) {
+    return (dataDirectory() / "networks" / (std::string(name) + ".onnx")).string();
+  };
+  check("face_detector", [&] {
     const FaceDetector detector;
-    return std::string("found");
+    return network("detector");
+  });
+  check("face_network", [&] {
+    const LandmarkRegressor regressor;
+    return network("landmarks");
+  });
+  check("parsing_network", [&] {
+    const FaceParser parser;
+    return network("parsing");
   });
   if (session.json) {
     std::cout << jsonText(report);

@@ -18,6 +18,7 @@ namespace {
 constexpr const char* kExamples = R"(Examples:
   facet reconstruct portrait.jpg -o portrait     a textured 3D face in portrait/face.glb
   facet detect group.jpg --json                  faces and their 68 landmarks
+  facet track take3.mp4 -o take3                 pose and expression of each frame of a video
   facet render builtin -o model.png              a picture of the built-in model
   facet model import ict ~/ICT-FaceKit           use the ICT-FaceKit model from then on: --model ict
   facet doctor                                   what this build and this machine can do
@@ -57,8 +58,9 @@ int main(int argc, char** argv) {
   app.set_config("--config", "", "Options from a TOML or JSON file; unknown keys are errors")
       ->envname("FACET_CONFIG");
   app.allow_config_extras(CLI::config_extras_mode::error);
-  for (auto add : {facet::addReconstruct, facet::addDetect, facet::addRender, facet::addModel,
-                   facet::addExport, facet::addEvaluate, facet::addSynth, facet::addDoctor}) {
+  for (auto add :
+       {facet::addReconstruct, facet::addDetect, facet::addTrack, facet::addRender, facet::addModel,
+        facet::addExport, facet::addEvaluate, facet::addSynth, facet::addDoctor}) {
     add(app, session);
   }
 

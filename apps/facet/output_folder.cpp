@@ -37,8 +37,15 @@ bool isPartOfResult(const fs::path& relative) {
                                                "image/mask.png",
                                                "image/depth.exr",
                                                "maps/visibility.png",
-                                               "image/landmarks.png"};
+                                               "image/landmarks.png",
+                                               "track.json",
+                                               "overlay.mp4"};
   const std::string top = relative.begin()->string();
+  // track's frames/000123.npz
+  const std::string stem = relative.stem().string();
+  if (top == "frames" && relative.parent_path() == top && relative.extension() == ".npz" &&
+      stem.find_first_not_of("0123456789") == std::string::npos)
+    return true;
   const bool is_face = top.size() > 4 && top.rfind("face", 0) == 0 &&
                        top.find_first_not_of("0123456789", 4) == std::string::npos;
   return kFiles.count((is_face ? relative.lexically_relative(top) : relative).generic_string()) > 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <utility>
 
 #include "apps/facet/interrupt.h"
@@ -16,9 +17,23 @@ namespace {
 // Light below this part of the mean shading is not divided out of the texture: it would only amplify noise.
 constexpr float kMinShading = 0.25F;
 constexpr int kSeamTexels = 8;
+// Probability from which something in front of the skin begins to hide it, and from which it does.
+constexpr float kCoveredFrom = 0.25F, kCoveredSurely = 0.6F;
+// Scalp and forehead wear a hat when this share of what is seen of them is covered.
+constexpr float kHatShare = 0.6F;
 // FitOptions::landmark_weight for 68 points alone: farther apart than the dense set, their errors are more
 // independent.
 constexpr double kIbugLandmarkWeight = 0.3;
+// The same for those that the network gives with standard deviations, which are larger than what points
+// without any are given.
+constexpr double kUncertainIbugLandmarkWeight = 0.65;
+// For the dense set beside the network's guess of the identity: both were read from the same pixels, and of
+// the two the guess knows the shape better (docs/results.md).
+constexpr double kGuidedLandmarkWeight = 0.02;
+// From a network's guesses a fit is within a tenth of a millimetre after these.
+constexpr int kFastIterations = 6;
+// A network's face that is farther from the landmarks than this part of the face's size is worth a warning.
+constexpr double kMaxRegressorMisfit = 0.1;
 
 // Announces a stage, runs it, and notes how long it took.
 template <typename Work>
@@ -34,10 +49,62 @@ void runStage(Reconstruction& result, const ReconstructOptions& options, const s
   throwIfInterrupted();
 }
 
+// Reads the coefficients with the user's network; the fit is to start there.
+void regressFace(const MorphableModel& model, const Photo& photo, const ReconstructOptions& options,
+                 Reconstruction& result) {
+  const CoefficientRegressor& regressor = *options.regressor;
+  try {
+    result.regressed = regressor.predict(photo.pixels, result.landmarks.ibug68, model);
+  } catch (const Error& error) {
+    fail(error.kind(), photo.path.string(), ": ", error.what());
+  }
+  const RegressedFace& face = *result.regressed;
+  result.regressor = RegressorReport{regressor.path().string(), regressor.sha256(),
+                                     regressor.description().name, options.refine_regressed};
+  result.warnings.insert(result.warnings.end(), face.warnings.begin(), face.warnings.end());
+  // The user's network takes the place of facet's own guess.
+  result.landmarks.identity_evidence = {};
+  result.landmarks.start = FitStart{face.identity, face.expression, face.pose};
+}
+
+// The face exactly as the network says, and how far the landmarks are from it.
+void takeRegressedFace(const MorphableModel& model, Reconstruction& result, StageReport& report) {
+  const RegressedFace& face = *result.regressed;
+  FitResult& fit = result.fit;
+  fit.termination = Termination::kConverged;
+  fit.camera = face.camera;
+  fit.identity = face.identity;
+  fit.expression = face.expression;
+  fit.pose = face.pose;
+  result.neutral = model.vertices(fit.identity);
+  result.coarse = model.vertices(fit.identity, fit.expression, fit.pose);
+  const bool has_dense = result.landmarks.dense.size() > 0;
+  const LandmarkEmbedding& embedding = has_dense ? model.dense : model.landmarks68;
+  const Points2& seen_px = (has_dense ? result.landmarks.dense : result.landmarks.ibug68).positions_px;
+  const Points2 fitted_px = fit.camera.imageFromModel(embedding.points(result.coarse, model.triangles));
+  double sum = 0;
+  int count = 0;
+  for (int i = 0; i < embedding.size(); ++i) {
+    if (!fitted_px.row(i).allFinite()) continue;
+    sum += (fitted_px.row(i) - seen_px.row(i)).squaredNorm();
+    ++count;
+  }
+  fit.residual_px = count > 0 ? std::sqrt(sum / count) : 0;
+  report.residual_px = fit.residual_px;
+  const float face_px = (seen_px.colwise().maxCoeff() - seen_px.colwise().minCoeff()).maxCoeff();
+  if (fit.residual_px > kMaxRegressorMisfit * face_px) {
+    result.warnings.push_back(
+        "the network's face lies more than a tenth of the face's size from the landmarks; is it described "
+        "rightly?");
+  }
+}
+
 void fitFace(const MorphableModel& model, const Photo& photo, const ReconstructOptions& options,
              Reconstruction& result, StageReport& report) {
   FitOptions fit;
   fit.focal_px = options.focal_px;
+  const bool has_guess = !result.landmarks.identity_evidence.empty() || result.landmarks.start;
+  if (options.fast && has_guess) fit.max_iterations = kFastIterations;
   fit.on_iteration = [&](const FitIteration& state) {
     if (options.on_iteration) options.on_iteration(state);
     return !interrupted();
@@ -47,8 +114,10 @@ void fitFace(const MorphableModel& model, const Photo& photo, const ReconstructO
   FitLandmarks landmarks = result.landmarks;
   if (landmarks.dense.size() > 0) {
     landmarks.ibug68 = {};
+    if (!landmarks.identity_evidence.empty()) fit.landmark_weight = kGuidedLandmarkWeight;
   } else {
-    fit.landmark_weight = kIbugLandmarkWeight;
+    fit.landmark_weight =
+        landmarks.ibug68.sigma_px.size() > 0 ? kUncertainIbugLandmarkWeight : kIbugLandmarkWeight;
   }
   result.fit = fitLandmarks(model, landmarks, photo.pixels.width(), photo.pixels.height(), fit);
   throwIfInterrupted();
@@ -136,8 +205,46 @@ void paintOtherMaterials(const MorphableModel& model, const Fragments& layout, c
   }
 }
 
-void makeMaps(const MorphableModel& model, const Photo& photo, const ReconstructOptions& options,
-              Reconstruction& result) {
+// Glasses, hands and hair in front of the face are not its skin. On scalp and forehead hair counts as seen
+// where it grows, and what the parsing takes for a cover is believed only where it covers most of them: a
+// hat, not a fringe.
+void distrustCovers(const MorphableModel& model, const Fragments& layout, const ImageF& position_map,
+                    const Camera& camera, const FaceParsing& parsing, ExtractedTexture& extracted) {
+  std::vector<bool> is_hairy(model.region_names.size(), false);
+  for (std::size_t r = 0; r < is_hairy.size(); ++r)
+    is_hairy[r] = model.region_names[r] == "scalp" || model.region_names[r] == "forehead";
+  ImageF covered(layout.width, layout.height, 1, 0.0F);
+  std::vector<std::uint8_t> hairy(static_cast<std::size_t>(layout.width) * layout.height, 0);
+  int num_hairy = 0, num_hairy_covered = 0;
+  for (int y = 0; y < layout.height; ++y) {
+    for (int x = 0; x < layout.width; ++x) {
+      const int f = layout.triangle(x, y);
+      if (f < 0 || *extracted.visibility.at(x, y) == 0) continue;
+      const auto photo_px =
+          camera.imageFromModel(Eigen::Vector3f(Eigen::Map<const Eigen::Vector3f>(position_map.at(x, y))));
+      if (!photo_px) continue;
+      float& cover = *covered.at(x, y);
+      cover = parsing.at(*photo_px, {FacePart::kGlasses, FacePart::kOccluder}, 0);
+      if (!model.region.empty() && is_hairy[model.region[model.triangles(f, 0)]]) {
+        hairy[static_cast<std::size_t>(y) * layout.width + x] = 1;
+        ++num_hairy;
+        num_hairy_covered += cover > kCoveredSurely;
+      } else {
+        cover += parsing.at(*photo_px, {FacePart::kHair}, 0);
+      }
+    }
+  }
+  const bool has_hat = num_hairy_covered > kHatShare * static_cast<float>(num_hairy);
+  for (int y = 0; y < layout.height; ++y) {
+    for (int x = 0; x < layout.width; ++x) {
+      if (hairy[static_cast<std::size_t>(y) * layout.width + x] && !has_hat) continue;
+      *extracted.visibility.at(x, y) *= 1 - smoothStep(kCoveredFrom, kCoveredSurely, *covered.at(x, y));
+    }
+  }
+}
+
+void makeMaps(const MorphableModel& model, const Photo& photo, const std::optional<FaceParsing>& parsing,
+              const ReconstructOptions& options, Reconstruction& result) {
   const Mesh coarse = model.mesh(result.coarse);
   const Fragments layout = rasterizeUv(coarse, options.texture_size_px);
   const Points3 normals = vertexNormals(result.coarse, model.triangles);
@@ -158,6 +265,7 @@ void makeMaps(const MorphableModel& model, const Photo& photo, const Reconstruct
       extractTexture(coarse, result.fit.camera, photo.pixels, options.texture_size_px);
   removeLight(result.appearance.light, result.normal_map, extracted.colour);
   distrustBackground(model, layout, result.albedo_map, extracted);
+  if (parsing) distrustCovers(model, layout, result.position_map, result.fit.camera, *parsing, extracted);
   result.texture_map = completeTexture(coarse, extracted, model.symmetry, result.albedo_map);
   paintOtherMaterials(model, layout, result.albedo_map, extracted, result.texture_map);
   padded = coverage;
@@ -185,26 +293,58 @@ std::vector<DetectedFace> FaceFinder::find(const Photo& photo) const {
   return faces;
 }
 
-FitLandmarks landmarksForFit(const MorphableModel& model, const MorphableModel& builtin,
-                             const FacePrediction& prediction) {
-  FitLandmarks landmarks{prediction.ibug68, {}};
-  if (model.dense.size() > 0 && model.dense.size() == prediction.dense.size()) {
-    landmarks.dense = prediction.dense;
-    landmarks.identity_evidence = identityEvidence(prediction.identity, builtin, model);
-  }
-  return landmarks;
+FaceParsing FaceFinder::parse(const Photo& photo, const DetectedFace& face) const {
+  return parser_.parse(photo.pixels, face.prediction.crop);
 }
 
-Reconstruction reconstruct(const MorphableModel& model, const Photo& photo, const FitLandmarks& landmarks,
+FaceReading readingOf(const MorphableModel& model, const MorphableModel& builtin,
+                      const FacePrediction& prediction) {
+  FaceReading reading;
+  reading.landmarks.ibug68 = prediction.ibug68;
+  if (model.dense.size() > 0 && model.dense.size() == prediction.dense.size()) {
+    reading.landmarks.dense = prediction.dense;
+    reading.landmarks.identity_evidence = identityEvidence(prediction.identity, builtin, model);
+    reading.landmarks.expression_evidence = expressionEvidence(prediction.expression, builtin, model);
+  }
+  if (model.id == builtin.id) reading.clues.albedo = prediction.albedo;
+  if (!prediction.albedo.empty()) reading.light = prediction.light;
+  return reading;
+}
+
+Reconstruction reconstruct(const MorphableModel& model, const Photo& photo, const FaceReading& reading,
                            const ReconstructOptions& options) {
   Reconstruction result;
-  result.landmarks = landmarks;
+  result.landmarks = reading.landmarks;
   if (options.stop_after == StopAfter::kDetect) return result;
 
-  runStage(result, options, "fit landmarks", 0.25,
-           [&](StageReport& report) { fitFace(model, photo, options, result, report); });
+  const bool is_regressed_only = options.regressor != nullptr && !options.refine_regressed;
+  if (options.regressor != nullptr) {
+    runStage(result, options, "regress coefficients", 0.2, [&](StageReport& report) {
+      regressFace(model, photo, options, result);
+      if (is_regressed_only) takeRegressedFace(model, result, report);
+    });
+  }
+  if (!is_regressed_only) {
+    runStage(result, options, "fit landmarks", 0.25,
+             [&](StageReport& report) { fitFace(model, photo, options, result, report); });
+  }
   runStage(result, options, "estimate light and albedo", 0.4, [&](StageReport& report) {
-    result.appearance = estimateAppearance(model, result.coarse, result.fit.camera, photo.pixels);
+    if (is_regressed_only && result.regressed->light) {
+      result.appearance.light = *result.regressed->light;
+      result.appearance.albedo = result.regressed->albedo;
+      result.appearance.vertex_albedo = model.albedoColours(result.regressed->albedo);
+      return;
+    }
+    if (options.fast && reading.light && !reading.clues.albedo.empty()) {
+      const Eigen::Matrix3f model_from_camera = result.fit.camera.camera_from_model.linear().transpose();
+      result.appearance.light = reading.light->turned(model_from_camera);
+      result.appearance.albedo = Eigen::VectorXf::Zero(model.numAlbedo());
+      result.appearance.albedo.head(reading.clues.albedo.values.size()) = reading.clues.albedo.values;
+      result.appearance.vertex_albedo = model.albedoColours(result.appearance.albedo);
+      return;
+    }
+    result.appearance =
+        estimateAppearance(model, result.coarse, result.fit.camera, photo.pixels, {}, reading.clues);
     report.iterations = result.appearance.iterations;
     if (result.appearance.num_pixels == 0) {
       result.warnings.push_back(
@@ -219,7 +359,7 @@ Reconstruction reconstruct(const MorphableModel& model, const Photo& photo, cons
     return result;
   }
   runStage(result, options, "make texture", 0.5,
-           [&](StageReport&) { makeMaps(model, photo, options, result); });
+           [&](StageReport&) { makeMaps(model, photo, reading.clues.parsing, options, result); });
   return result;
 }
 

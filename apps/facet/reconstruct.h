@@ -10,6 +10,7 @@
 #include "core/image.h"
 #include "core/morphable_model.h"
 #include "fitting/appearance.h"
+#include "fitting/coefficient_regressor.h"
 #include "fitting/face_detector.h"
 #include "fitting/landmark_fit.h"
 #include "render/uv_maps.h"
@@ -23,6 +24,11 @@ struct ReconstructOptions {
   int texture_size_px = 1024;  // side of the UV maps
   double focal_px = 0;         // > 0: known focal length, in pixels of the photo
   unsigned seed = 0;           // recorded; no stage so far draws at random
+  // Light and skin colour as the network reads them, where it does, in place of estimating them from the
+  // pixels; few solver iterations.
+  bool fast = false;
+  const CoefficientRegressor* regressor = nullptr;  // the user's network, whose answer the fit starts at
+  bool refine_regressed = true;                     // false: no fit, the face is as the network says
   // Called when a stage starts, with the part of the whole that is done in [0, 1].
   std::function<void(const std::string& stage, double done)> on_stage = nullptr;
   std::function<void(const FitIteration&)> on_iteration = nullptr;
@@ -43,10 +49,19 @@ struct StageReport {
   double residual_px = 0;  // root mean square landmark error after the stage; 0 where it does not change
 };
 
+// The user's network that read the coefficients, as fit.json reports it.
+struct RegressorReport {
+  std::string path, sha256;
+  std::string preset;   // name of the preset, or of its own JSON file
+  bool refined = true;  // a landmark fit followed
+};
+
 // Everything known about one face of one photo; later stages' parts are empty if the work stopped before
 // them.
 struct Reconstruction {
   FitLandmarks landmarks;  // detected, or read from the user's file
+  std::optional<RegressorReport> regressor;
+  std::optional<RegressedFace> regressed;
   FitResult fit;
   Points3 neutral, coarse;  // V×3 mm, model frame: identity only; with expression
   Appearance appearance;
@@ -64,23 +79,32 @@ Photo readPhotoFile(const std::filesystem::path& path);
 // Detection on one photo, with the networks loaded once.
 class FaceFinder {
  public:
-  FaceFinder() : regressor_(), detector_() {}
+  FaceFinder() : regressor_(), detector_(), parser_() {}
   // Largest first. Error(kNoFace) when there is none, naming the photo.
   std::vector<DetectedFace> find(const Photo& photo) const;
+  FaceParsing parse(const Photo& photo, const DetectedFace& face) const;
 
  private:
   LandmarkRegressor regressor_;
   FaceDetector detector_;
+  FaceParser parser_;
 };
 
-// What was read from one face, as the fit takes it: dense set and identity guess only if the model knows that
-// set. The guess speaks of the built-in model, hence `builtin`.
-FitLandmarks landmarksForFit(const MorphableModel& model, const MorphableModel& builtin,
-                             const FacePrediction& prediction);
+// What was read from one face before the fit.
+struct FaceReading {
+  FitLandmarks landmarks;
+  AppearanceClues clues;
+  std::optional<SphericalHarmonicsLight> light;  // camera frame, as the network sees it
+};
 
-// The pipeline from landmarks on: fit, light and albedo, texture. Error(kNotConverged) when the fit gives
-// nothing usable.
-Reconstruction reconstruct(const MorphableModel& model, const Photo& photo, const FitLandmarks& landmarks,
+// Dense set, identity and expression only if the model knows that set, skin colour only of the built-in
+// model. The guesses speak of the built-in model, hence `builtin`.
+FaceReading readingOf(const MorphableModel& model, const MorphableModel& builtin,
+                      const FacePrediction& prediction);
+
+// The pipeline from landmarks on: fit, or the user's network and fit; light and albedo; texture.
+// Error(kNotConverged) when the fit gives nothing usable.
+Reconstruction reconstruct(const MorphableModel& model, const Photo& photo, const FaceReading& reading,
                            const ReconstructOptions& options = {});
 
 }  // namespace facet

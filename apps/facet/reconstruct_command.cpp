@@ -28,22 +28,17 @@ using nlohmann::json;
 
 struct Arguments {
   std::vector<std::string> photos;
-  std::string output, model = "builtin", landmarks;
+  std::string output, model = "builtin", landmarks, regressor;
   std::string stop_after = "texture";
   int texture_size_px = 1024;
   double focal_px = 0;
   unsigned seed = 0;
-  bool batch = false, all_faces = false, force = false;
+  bool batch = false, all_faces = false, force = false, fast = false;
+  bool regressor_only = false;
 };
 
 StopAfter stopAfter(const std::string& name) {
   return name == "detect" ? StopAfter::kDetect : name == "fit" ? StopAfter::kFit : StopAfter::kTexture;
-}
-
-std::string fixed(double value, int digits) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
 }
 
 // Everything that does not change from photo to photo.
@@ -54,6 +49,11 @@ class Work {
     if (model_.numIdentity() == 0) {
       fail(ErrorKind::kModel, arguments.model,
            ": the model has no identity modes, so it cannot be fitted to a photo");
+    }
+    if (!arguments.regressor.empty()) {
+      regressor_.emplace(arguments.regressor, model_, arguments.model);
+      session.console.say(arguments.regressor + ": " + regressor_->howDescribed() + ", " +
+                          regressor_->description().title);
     }
     if (arguments.model != "builtin") builtin_ = loadModel("builtin");
     if (builtin_ && !missingParts(model_).empty()) {
@@ -73,17 +73,18 @@ class Work {
     throwIfInterrupted();
 
     const auto detect_start = std::chrono::steady_clock::now();
-    std::vector<FitLandmarks> faces;
+    std::vector<FaceReading> faces;
     StageReport detection{"detect"};
     if (finder_) {
       session_.console.progress(item, "detect face", 0.05);
       const std::vector<DetectedFace> found = finder_->find(photo);
       for (const DetectedFace& face : found) {
-        faces.push_back(landmarksForFit(model_, builtin_ ? *builtin_ : model_, face.prediction));
+        faces.push_back(readingOf(model_, builtin_ ? *builtin_ : model_, face.prediction));
+        faces.back().clues.parsing = finder_->parse(photo, face);
       }
       throwIfInterrupted();
     } else {
-      faces.push_back({readPts(arguments_.landmarks), {}, /*jaw_is_outline=*/true, {}});
+      faces.push_back({{readPts(arguments_.landmarks), {}, /*jaw_is_outline=*/true}, {}, {}});
     }
     detection.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - detect_start).count();
@@ -103,6 +104,9 @@ class Work {
       options.texture_size_px = arguments_.texture_size_px;
       options.focal_px = arguments_.focal_px;
       options.seed = arguments_.seed;
+      options.fast = arguments_.fast;
+      if (regressor_) options.regressor = &*regressor_;
+      options.refine_regressed = !arguments_.regressor_only;
       const auto overall = [&](double done) {
         return (static_cast<double>(i) + done) / static_cast<double>(faces.size());
       };
@@ -142,6 +146,7 @@ class Work {
   MorphableModel model_;
   std::optional<MorphableModel> builtin_;  // when model_ is another one
   std::optional<FaceFinder> finder_;
+  std::optional<CoefficientRegressor> regressor_;
 };
 
 int runOne(const Arguments& arguments, Session& session) {
@@ -215,6 +220,9 @@ void addReconstruct(CLI::App& app, Session& session) {
       ->envname(environmentName("model"))
       ->capture_default_str();
   verb->add_option("--landmarks", arguments->landmarks, "68 points (.pts) in place of the detector");
+  verb->add_option("--regressor", arguments->regressor,
+                   "a network of your own (ONNX) that reads the model's coefficients; the fit starts there");
+  verb->add_flag("--regressor-only", arguments->regressor_only, "no fit: the face is as the network says");
   verb->add_option("--texture-size", arguments->texture_size_px, "side of the texture maps, pixels")
       ->check(CLI::Range(64, 8192))
       ->envname(environmentName("texture-size"))
@@ -228,6 +236,8 @@ void addReconstruct(CLI::App& app, Session& session) {
       ->check(CLI::Range(0.0, 1e6))
       ->envname(environmentName("focal-px"));
   verb->add_option("--seed", arguments->seed, "seed of everything random")->envname(environmentName("seed"));
+  verb->add_flag("--fast", arguments->fast,
+                 "one short fit from what the network reads; light and skin colour as it reads them");
   verb->add_flag("--all-faces", arguments->all_faces, "every face, into DIR/face0, DIR/face1, … by size");
   verb->add_flag("--batch", arguments->batch, "each photo a face of its own, in DIR/<photo name>");
   verb->add_flag("--force", arguments->force, "replace an earlier result in the output folder");
@@ -235,7 +245,8 @@ void addReconstruct(CLI::App& app, Session& session) {
   facet reconstruct portrait.jpg -o portrait
   facet reconstruct portrait.jpg -o portrait --force --texture-size 2048
   facet reconstruct face.png -o out --landmarks face.pts
-  facet reconstruct photos/ -o faces --batch)");
+  facet reconstruct photos/ -o faces --batch
+  facet reconstruct portrait.jpg -o out --model BFM_model_front.mat --regressor deep3d.onnx)");
   verb->callback([&session, arguments] {
     session.run = [&session, arguments] {
       if (arguments->batch && !arguments->landmarks.empty()) {
@@ -243,6 +254,13 @@ void addReconstruct(CLI::App& app, Session& session) {
       }
       if (arguments->all_faces && !arguments->landmarks.empty()) {
         fail(ErrorKind::kUsage, "--landmarks marks one face; it cannot be used with --all-faces");
+      }
+      if (arguments->regressor_only && arguments->regressor.empty()) {
+        fail(ErrorKind::kUsage, "--regressor-only needs a network; give it with --regressor FILE.onnx");
+      }
+      if (arguments->regressor_only && arguments->focal_px > 0) {
+        fail(ErrorKind::kUsage,
+             "--focal-px belongs to the fit, which --regressor-only leaves out; drop one of them");
       }
       return arguments->batch ? runBatch(*arguments, session) : runOne(*arguments, session);
     };

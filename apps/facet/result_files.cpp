@@ -211,6 +211,12 @@ json fitJson(const MorphableModel& model, const Photo& photo, const Reconstructi
                   {"vertices", model.numVertices()},
                   {"identity_modes", model.numIdentity()},
                   {"expression_modes", model.numExpression()}};
+  if (result.regressor) {
+    fit["regressor"] = {{"path", result.regressor->path},
+                        {"sha256", result.regressor->sha256},
+                        {"preset", result.regressor->preset},
+                        {"refined", result.regressor->refined}};
+  }
   json view = {{"photo", photo.path.string()},
                {"landmarks68", jsonRows(result.landmarks.ibug68.positions_px)}};
   if (result.coarse.rows() > 0) {

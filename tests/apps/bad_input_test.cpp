@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <sstream>
@@ -157,7 +158,7 @@ TEST_CASE("reconstruct: grey, 16-bit and transparent images work") {
   }
 }
 
-TEST_CASE("reconstruct: a photo with EXIF rotation is turned upright") {
+TEST_CASE("reconstruct and detect: a photo with EXIF rotation is turned upright") {
   const Workplace at;
   const cv::Mat upright = cv::imread(at.portrait.photo.string())(cv::Rect(40, 0, 400, 480));
   cv::Mat lying(upright.cols, upright.rows,
@@ -176,6 +177,18 @@ TEST_CASE("reconstruct: a photo with EXIF rotation is turned upright") {
   // The forehead, which has no landmark, is where it was.
   const cv::Vec3b expected = upright.at<cv::Vec3b>(110, 200), found = drawn.at<cv::Vec3b>(110, 200);
   for (int c = 0; c < 3; ++c) CHECK(std::abs(expected[c] - found[c]) < 12);  // JPEG
+
+  writeText(at.path("upright.jpg"), jpegWithOrientation(upright, 1));
+  const RunResult detected = runFacet({"detect", at.path("turned.jpg"), at.path("upright.jpg"), "--json"});
+  REQUIRE_MESSAGE(detected.exit_code == 0, detected.err);
+  const nlohmann::json faces = nlohmann::json::parse(detected.out);
+  const nlohmann::json &turned = faces[at.path("turned.jpg")], &straight = faces[at.path("upright.jpg")];
+  CHECK(turned["width"] == 400);
+  CHECK(turned["height"] == 480);
+  for (int i = 0; i < 68; ++i)
+    for (int axis = 0; axis < 2; ++axis)
+      CHECK(turned["landmarks68"][i][axis].get<double>() ==
+            doctest::Approx(straight["landmarks68"][i][axis].get<double>()).epsilon(0.01));
 }
 
 TEST_CASE("reconstruct: a folder or a missing file in place of the photo is exit code 3") {

@@ -243,3 +243,33 @@ TEST_CASE("reconstruct: a real photograph goes in and a face comes out") {
   CHECK(std::abs(landmarks[30][0].get<double>() - 225) < 15);
   CHECK(std::abs(landmarks[30][1].get<double>() - 128) < 15);
 }
+
+TEST_CASE(
+    "reconstruct --fast: nearly the same face of a real photograph, with the light that the network reads") {
+  const auto data = realData();
+  if (!data) {
+    MESSAGE("skipped: no real test data");
+    return;
+  }
+  const TemporaryFolder folder("fast");
+  const std::string photo = (*data / "photos" / "gov" / "astronaut.png").string();
+  Points3 neutral[2];
+  json fit[2];
+  for (const bool fast : {false, true}) {
+    const fs::path out = folder / (fast ? "fast" : "usual");
+    std::vector<std::string> arguments = {"reconstruct", photo, "-o", out.string(), "--stop-after", "fit"};
+    if (fast) arguments.emplace_back("--fast");
+    const RunResult result = runFacet(arguments);
+    REQUIRE_MESSAGE(result.exit_code == 0, result.err);
+    neutral[fast] = readObj(out / "mesh/neutral.obj").vertices;
+    fit[fast] = json::parse(readText(out / "fit.json"));
+  }
+  CHECK((neutral[0] - neutral[1]).rowwise().norm().mean() < 0.5F);  // mm
+  CHECK(fit[0]["views"][0]["light_sh"] != fit[1]["views"][0]["light_sh"]);
+  // Both say that the portrait is lit about fully.
+  for (const json& one : fit) {
+    const double ambient = one["views"][0]["light_sh"][0][1];
+    CHECK(ambient / std::sqrt(4 * M_PI) > 0.4);
+    CHECK(ambient / std::sqrt(4 * M_PI) < 1.6);
+  }
+}

@@ -112,3 +112,41 @@ TEST_CASE("estimateAppearance: a model without albedo, or with its mean only, ge
     CHECK(found.vertex_albedo.allFinite());
   }
 }
+
+TEST_CASE("estimateAppearance: the clue of the skin's colour tells dark skin from dim light") {
+  const Scene dim(0.6F);  // lighter skin than the average in 60 % of the light
+  const Appearance alone = estimateAppearance(dim.model, dim.model.mean, dim.camera, dim.photo);
+  AppearanceClues clues;
+  clues.albedo = {dim.albedo, Eigen::VectorXf::Constant(dim.albedo.size(), 0.1F)};
+  const Appearance told = estimateAppearance(dim.model, dim.model.mean, dim.camera, dim.photo, {}, clues);
+  const auto exposure = [](const SphericalHarmonicsLight& light) { return light.shading({0, 0, 1}).mean(); };
+  CHECK((told.albedo - dim.albedo).norm() < 0.3F * (alone.albedo - dim.albedo).norm());
+  CHECK(exposure(told.light) == doctest::Approx(exposure(dim.light)).epsilon(0.05));
+  clues.albedo.sigma.conservativeResize(1);
+  CHECK_THROWS_AS(estimateAppearance(dim.model, dim.model.mean, dim.camera, dim.photo, {}, clues),
+                  std::invalid_argument);
+}
+
+TEST_CASE("estimateAppearance: what the parsing calls an occluder plays no part") {
+  Scene scene;
+  // A green thing over the left half of the picture, as seen.
+  for (int y = 0; y < scene.photo.height(); ++y)
+    for (int x = 0; x < scene.photo.width() / 2; ++x) {
+      std::uint8_t* pixel = scene.photo.at(x, y);
+      pixel[0] = 20, pixel[1] = 200, pixel[2] = 40;
+    }
+  AppearanceClues clues;
+  FaceParsing parsing;
+  parsing.crop = {{160, 160}, 320, 0};
+  parsing.probability = ImageF(64, 64, kNumFaceParts, 0.0F);
+  for (int y = 0; y < 64; ++y)
+    for (int x = 0; x < 64; ++x)
+      parsing.probability.at(x, y)[static_cast<int>(x < 32 ? FacePart::kOccluder : FacePart::kSkin)] = 1;
+  clues.parsing = parsing;
+  const Appearance blind = estimateAppearance(scene.model, scene.model.mean, scene.camera, scene.photo);
+  const Appearance told =
+      estimateAppearance(scene.model, scene.model.mean, scene.camera, scene.photo, {}, clues);
+  CHECK(told.num_pixels < 0.65 * blind.num_pixels);
+  CHECK(told.residual < 0.015);
+  CHECK(blind.residual > 5 * told.residual);
+}

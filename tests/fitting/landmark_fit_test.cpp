@@ -10,6 +10,7 @@
 #include "fitting/contour.h"
 #include "fitting/cost/landmark_cost.h"
 #include "fitting/cost/soft_bounds_cost.h"
+#include "fitting/cost/step_prior_cost.h"
 // doctest's CHECK collides with glog's inside Ceres, so it comes last.
 #include <doctest/doctest.h>
 
@@ -297,4 +298,110 @@ TEST_CASE("soft bounds cost: nothing inside the box, the distance outside it") {
   CHECK(residuals[0] == 0);
   CHECK(residuals[1] == doctest::Approx(-0.5));
   CHECK(residuals[2] == doctest::Approx(1.0));
+}
+
+TEST_CASE("step prior costs: hand-written derivatives agree with numeric ones, and large steps cost little") {
+  const std::unique_ptr<ceres::CostFunction> block(
+      StepPriorCost::create(Eigen::Vector3d(0.2, -1, 4), Eigen::Vector3d(0.1, 0.5, INFINITY)));
+  const ceres::EigenQuaternionManifold quaternion;
+  const Eigen::Quaterniond before = Eigen::Quaterniond(0.9, 0.3, -0.2, 0.1).normalized();
+  const std::unique_ptr<ceres::CostFunction> turn(RotationStepCost::create(before, 0.5));
+  const auto worstError = [](const ceres::CostFunction& cost, const ceres::Manifold* manifold,
+                             const double* x) {
+    const std::vector<const ceres::Manifold*> manifolds = {manifold};
+    ceres::GradientChecker checker(&cost, &manifolds, ceres::NumericDiffOptions());
+    ceres::GradientChecker::ProbeResults results;
+    checker.Probe(&x, 1e-6, &results);  // its verdict compares zeros with zeros relatively
+    return (results.local_jacobians[0] - results.local_numeric_jacobians[0]).cwiseAbs().maxCoeff();
+  };
+  for (const double step : {0.0, 0.3, -2.5}) {
+    const Eigen::Vector3d x(0.2 + 0.1 * step, -1 + 0.3 * step, 9);
+    CHECK(worstError(*block, nullptr, x.data()) < 1e-5);
+    const Eigen::Quaterniond now(Eigen::AngleAxisd(0.4 * step, Eigen::Vector3d(1, 2, -1).normalized()) *
+                                 before);
+    CHECK(worstError(*turn, &quaternion, now.coeffs().data()) < 1e-5);
+  }
+  const double far[] = {0.2 + 0.1 * 100, -1, 4};
+  const double* parameters[] = {far};
+  double residuals[3];
+  REQUIRE(block->Evaluate(parameters, residuals, nullptr));
+  CHECK(residuals[0] == doctest::Approx(std::sqrt(std::log1p(100.0 * 100.0))));  // 3 sigmas for a step of 100
+}
+
+TEST_CASE("fitLandmarks: a known identity is kept, and pose and expression are found with it") {
+  const MorphableModel model = makeSyntheticModel();
+  const Camera truth = portraitCamera(-0.4F);
+  const Eigen::VectorXf identity = randomCoefficients(model.numIdentity(), 1, 6);
+  Eigen::VectorXf expression = Eigen::VectorXf::Zero(model.numExpression());
+  expression[2] = 0.5F;
+  const Points3 vertices = model.vertices(identity, expression);
+  FitLandmarks landmarks{project(model.landmarks68, model, vertices, truth),
+                         project(model.dense, model, vertices, truth)};
+  landmarks.known_identity = identity;
+  FitOptions options;
+  options.focal_px = truth.focal_px;
+  options.landmark_sigma_px = 0.05;
+  const FitResult fit = fitLandmarks(model, landmarks, truth.width_px, truth.height_px, options);
+  CHECK(fit.identity == identity);
+  CHECK((fit.expression - expression).cwiseAbs().maxCoeff() < 0.02F);
+  CHECK(angleDegrees(fit.camera, truth) < 0.05);
+  landmarks.known_identity.conservativeResize(3);
+  CHECK_THROWS_WITH_AS(fitLandmarks(model, landmarks, 640, 480),
+                       doctest::Contains("known identity of 3 coefficients"), std::invalid_argument);
+}
+
+TEST_CASE(
+    "fitLandmarks: the identity evidence and the prior alone have their optimum at the fitted identity") {
+  const MorphableModel model = makeSyntheticModel();
+  const Camera truth = portraitCamera(0.5F);
+  const Points3 vertices = model.vertices(randomCoefficients(model.numIdentity(), 1, 7), {});
+  const FitLandmarks landmarks{project(model.landmarks68, model, vertices, truth), {}};
+  FitOptions options;
+  options.max_iterations = 200;
+  options.give_identity_evidence = true;
+  const FitResult fit = fitLandmarks(model, landmarks, truth.width_px, truth.height_px, options);
+  const LinearEvidence& evidence = fit.identity_evidence;
+  REQUIRE(evidence.matrix.cols() == model.numIdentity());
+  Eigen::MatrixXd normal_matrix = evidence.matrix.transpose() * evidence.matrix;
+  normal_matrix.diagonal().array() += 1;
+  const Eigen::VectorXd optimum = normal_matrix.ldlt().solve(evidence.matrix.transpose() * evidence.target);
+  // The solver stops where a further step would gain less than 1e-4 of the cost.
+  CHECK((optimum.cast<float>() - fit.identity).cwiseAbs().maxCoeff() < 0.05F);
+  CHECK(evidence.matrix.norm() > 1);  // and it says something
+}
+
+TEST_CASE("fitLandmarks: near the frame before, noise is held back and a turn of the head is not") {
+  const MorphableModel model = makeSyntheticModel();
+  const Camera still = portraitCamera(0.2F), turned = portraitCamera(0.6F);
+  const Eigen::VectorXf identity = Eigen::VectorXf::Zero(model.numIdentity());
+  const Eigen::VectorXf expression = Eigen::VectorXf::Constant(model.numExpression(), 0.3F);
+  const Points3 vertices = model.vertices(identity, expression);
+  const auto noisy = [&](const Camera& camera, unsigned seed) {
+    FitLandmarks landmarks{project(model.landmarks68, model, vertices, camera), {}};
+    const Eigen::VectorXf noise = randomCoefficients(2 * kNumIbugLandmarks, 1, seed);
+    landmarks.ibug68.positions_px += Eigen::Map<const Points2>(noise.data(), kNumIbugLandmarks, 2);
+    landmarks.ibug68.sigma_px = Eigen::VectorXf::Constant(kNumIbugLandmarks, 2);
+    landmarks.known_identity = identity;
+    return landmarks;
+  };
+  FitOptions options;
+  options.focal_px = still.focal_px;
+  const PreviousFrame previous{still, expression, {}};
+  double alone_deg = 0, tied_deg = 0;
+  for (unsigned seed = 0; seed < 10; ++seed) {
+    FitLandmarks landmarks = noisy(still, seed);
+    alone_deg += angleDegrees(fitLandmarks(model, landmarks, 640, 480, options).camera, still);
+    landmarks.previous = previous;
+    tied_deg += angleDegrees(fitLandmarks(model, landmarks, 640, 480, options).camera, still);
+  }
+  CHECK(tied_deg < 0.7 * alone_deg);
+
+  FitLandmarks landmarks = noisy(turned, 20);
+  const FitResult alone = fitLandmarks(model, landmarks, 640, 480, options);
+  landmarks.previous = previous;
+  const FitResult tied = fitLandmarks(model, landmarks, 640, 480, options);
+  CHECK(angleDegrees(tied.camera, alone.camera) < 0.8);  // of 23 degrees
+  landmarks.previous->rotation_sigma_deg = 0;
+  CHECK_THROWS_WITH_AS(fitLandmarks(model, landmarks, 640, 480), doctest::Contains("not > 0"),
+                       std::invalid_argument);
 }

@@ -154,17 +154,35 @@ TEST_CASE("LandmarkRegressor: the mirrored photo has the mirrored landmarks") {
   CHECK(largestDifference(right.ibug68, expected) < 0.01F);
 }
 
-TEST_CASE(
-    "LandmarkRegressor: the identity is that of the built-in model, and a mirrored photo has the same") {
+TEST_CASE("LandmarkRegressor: coefficients are of the built-in model; a mirrored photo has them mirrored") {
   const LandmarkRegressor regressor;
+  const MorphableModel model = loadModel("builtin");
   const Image8 picture = colouredPicture(150, 150);
-  const IdentityGuess left = regressor.predict(picture, {{70, 80}, 112, 0}, 0).identity;
-  const IdentityGuess right = regressor.predict(mirrored(picture), {{80, 80}, 112, 0}, 0).identity;
-  REQUIRE(left.coefficients.size() > 0);
-  CHECK(left.coefficients.size() <= loadModel("builtin").numIdentity());
-  CHECK(left.sigma.minCoeff() > 0);
-  CHECK(left.sigma.maxCoeff() <= 1);
-  CHECK((left.coefficients - right.coefficients).cwiseAbs().maxCoeff() < 1e-3F);
+  // What is averaged with the mirror image is exactly what the mirrored photo gives, signs and sides turned.
+  const FacePrediction left = regressor.predict(picture, {{70, 80}, 112, 0}, 0);
+  const FacePrediction right = regressor.predict(mirrored(picture), {{80, 80}, 112, 0}, 0);
+  REQUIRE(left.identity.values.size() > 0);
+  REQUIRE(left.identity.values.size() <= model.numIdentity());
+  REQUIRE(left.expression.values.size() == model.numExpression());
+  CHECK(left.identity.sigma.minCoeff() > 0);
+  CHECK(left.identity.sigma.maxCoeff() <= 1);
+  // The neutral faces are each other's mirror image, whichever modes are symmetric.
+  const Points3 one = model.vertices(left.identity.values), other = model.vertices(right.identity.values);
+  float largest = 0;
+  for (int v = 0; v < model.numVertices(); ++v) {
+    Eigen::RowVector3f turned = other.row(model.symmetry[v]);
+    turned.x() *= -1;
+    largest = std::max(largest, (one.row(v) - turned).norm());
+  }
+  CHECK(largest < 0.3F);  // mm; the model's symmetry itself is that good
+  const int blink_left = *model.expressionIndex("eyeBlinkLeft"),
+            blink_right = *model.expressionIndex("eyeBlinkRight");
+  CHECK(left.expression.values[blink_left] ==
+        doctest::Approx(right.expression.values[blink_right]).epsilon(1e-3));
+  const Eigen::Matrix3f flip = Eigen::Vector3f(-1, 1, 1).asDiagonal();
+  CHECK((right.light.turned(flip).coefficients - left.light.coefficients).norm() <
+        1e-3F * left.light.coefficients.norm());
+  CHECK((flip * right.placement.camera_from_model * flip - left.placement.camera_from_model).norm() < 1e-3F);
 }
 
 TEST_CASE("LandmarkRegressor: a photo four times as large gives the landmarks four times as large") {

@@ -1,6 +1,6 @@
 """Face crops: the canonical square around 68 landmarks, and the randomly misplaced ones that training sees.
 
-fitting/landmark_regressor.cpp (cropFromLandmarks and its warp) does the same; change both together.
+fitting/landmark_regressor.cpp (cropFromLandmarks) and crop_warp.cpp do the same; change them together.
 """
 import math
 from dataclasses import dataclass

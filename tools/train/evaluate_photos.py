@@ -4,6 +4,10 @@
   tools/train/evaluate_photos.py --facet build/release/bin/facet --photos ../shared/data/photos \\
       --scorer ../shared/tools/nme.py --out /tmp/landmarks
 
+It also says how well the network knows its own error: the share of hand-picked points within two of its standard deviations.
+hand_landmarks.json of the photo folder is for every day; --held-out takes held_out_landmarks.json beside this script instead, six photos
+that are only for the last number.
+
 OUT/pred.json has the largest face of each photo in the form the scorer reads; OUT/sheet_NN.png shows the landmarks, green where
 the network is sure, red where it is not. Never train on these photos, and never tune to them.
 """
@@ -61,6 +65,25 @@ def drawn_face(picture, entry, label):
     return tile
 
 
+def calibration(found, hand):
+    """Share of hand-picked points within one, two and three of the predicted standard deviations: as distances and per coordinate."""
+    in_sigmas = []
+    for name, photo in hand["photos"].items():
+        entry = found.get(name)
+        if not entry:
+            continue
+        points, sigma = np.array(entry["landmarks68"]), np.array(entry["sigma_px"]).ravel()
+        for point, position in photo["landmarks"].items():
+            index = hand["points"].get(point)
+            if index is not None:
+                in_sigmas.append((points[index] - position) / sigma[index])
+    in_sigmas = np.array(in_sigmas)
+    distance = np.linalg.norm(in_sigmas, axis=1)
+    shares = ", ".join(f"{k} sigma: {100 * (distance < k).mean():.1f} % as distances, {100 * (np.abs(in_sigmas) < k).mean():.1f} % of coordinates"
+                       for k in (1, 2, 3))
+    return f"{len(in_sigmas)} hand-picked points within {shares}"
+
+
 def write_sheets(tiles, folder):
     for number, first in enumerate(range(0, len(tiles), COLUMNS * ROWS)):
         page = tiles[first:first + COLUMNS * ROWS]
@@ -75,6 +98,7 @@ def main():
     parser.add_argument("--command", help="in place of `FACET detect --json`: any command that prints the same")
     parser.add_argument("--photos", required=True, help="folder, searched with its subfolders")
     parser.add_argument("--scorer", help="nme.py; hand_landmarks.json is taken from the photo folder")
+    parser.add_argument("--held-out", action="store_true", help="score on the photos that nothing was tuned on")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)
@@ -99,12 +123,25 @@ def main():
     with open(os.path.join(args.out, "pred.json"), "w") as file:
         json.dump(predictions, file)
     write_sheets(tiles, args.out)
-    print(f"a face in {len(predictions)} of {len(paths)} pictures ({100 * len(predictions) / max(1, len(paths)):.1f} %)"
+    faces = sum(len(e.get("faces", [])) for e in found.values())
+    print(f"{faces} faces; a face in {len(predictions)} of {len(paths)} pictures ({100 * len(predictions) / max(1, len(paths)):.1f} %)"
           + (f", {1000 * np.median(seconds):.0f} ms each (worst {1000 * max(seconds):.0f})" if seconds else ""))
-    hand = os.path.join(args.photos, "hand_landmarks.json")
-    if args.scorer and os.path.exists(hand):
-        sys.stdout.flush()
-        subprocess.run([sys.executable, args.scorer, os.path.join(args.out, "pred.json"), hand, "--per-point"])
+    hand_path = (os.path.join(os.path.dirname(os.path.abspath(__file__)), "held_out_landmarks.json") if args.held_out
+                 else os.path.join(args.photos, "hand_landmarks.json"))
+    if args.scorer and os.path.exists(hand_path):
+        with open(hand_path) as file:
+            hand = json.load(file)
+        print(calibration({os.path.relpath(p, args.photos): e for p, e in found.items()}, hand))
+        wings = ("right_alar", "left_alar")
+        for label, left_out in (("all points", ()), ("without the nostril wings", wings)):
+            chosen = {**hand, "photos": {name: {**photo, "landmarks": {n: p for n, p in photo["landmarks"].items() if n not in left_out}}
+                                         for name, photo in hand["photos"].items()}}
+            path = os.path.join(args.out, "hand.json")
+            with open(path, "w") as file:
+                json.dump(chosen, file)
+            print(f"\n{label}:")
+            sys.stdout.flush()
+            subprocess.run([sys.executable, args.scorer, os.path.join(args.out, "pred.json"), path])
 
 
 if __name__ == "__main__":

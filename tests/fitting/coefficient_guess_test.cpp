@@ -1,10 +1,11 @@
-#include "fitting/identity_guess.h"
+#include "fitting/coefficient_guess.h"
 
 #include <ceres/gradient_checker.h>
 
 #include <Eigen/Dense>
 #include <random>
 
+#include "core/io/model_io.h"
 #include "core/morphable_model.h"
 #include "fitting/cost/linear_gaussian_cost.h"
 #include "fitting/landmark_fit.h"
@@ -15,24 +16,24 @@ using namespace facet;
 
 namespace {
 
-IdentityGuess someGuess(int count, unsigned seed) {
+CoefficientGuess someGuess(int count, unsigned seed) {
   std::mt19937 generator(seed);
   std::normal_distribution<float> normal;
   std::uniform_real_distribution<float> uniform(0.1F, 0.9F);
-  IdentityGuess guess{Eigen::VectorXf(count), Eigen::VectorXf(count)};
+  CoefficientGuess guess{Eigen::VectorXf(count), Eigen::VectorXf(count)};
   for (int k = 0; k < count; ++k) {
     guess.sigma[k] = uniform(generator);
-    guess.coefficients[k] = std::sqrt(1 - guess.sigma[k] * guess.sigma[k]) * normal(generator);
+    guess.values[k] = std::sqrt(1 - guess.sigma[k] * guess.sigma[k]) * normal(generator);
   }
   return guess;
 }
 
 // What prior N(0, I) and evidence together say.
-Eigen::MatrixXd posteriorCovariance(const IdentityEvidence& evidence) {
+Eigen::MatrixXd posteriorCovariance(const LinearEvidence& evidence) {
   const Eigen::Index n = evidence.matrix.cols();
   return (Eigen::MatrixXd::Identity(n, n) + evidence.matrix.transpose() * evidence.matrix).inverse();
 }
-Eigen::VectorXd posteriorMean(const IdentityEvidence& evidence) {
+Eigen::VectorXd posteriorMean(const LinearEvidence& evidence) {
   return posteriorCovariance(evidence) * evidence.matrix.transpose() * evidence.target;
 }
 
@@ -44,11 +45,11 @@ Points3 denseNeutral(const MorphableModel& model, const Eigen::VectorXf& identit
 
 TEST_CASE("identity guess: with the built-in model, prior and evidence together give the guess back") {
   const MorphableModel model = makeSyntheticModel();
-  const IdentityGuess guess = someGuess(model.numIdentity() - 1, 1);
-  const IdentityEvidence evidence = identityEvidence(guess, model, model);
+  const CoefficientGuess guess = someGuess(model.numIdentity() - 1, 1);
+  const LinearEvidence evidence = identityEvidence(guess, model, model);
   const Eigen::VectorXd mean = posteriorMean(evidence), variance = posteriorCovariance(evidence).diagonal();
-  for (int k = 0; k < guess.coefficients.size(); ++k) {
-    CHECK(mean[k] == doctest::Approx(guess.coefficients[k]).epsilon(1e-5));
+  for (int k = 0; k < guess.values.size(); ++k) {
+    CHECK(mean[k] == doctest::Approx(guess.values[k]).epsilon(1e-5));
     CHECK(std::sqrt(variance[k]) == doctest::Approx(guess.sigma[k]).epsilon(1e-5));
   }
   CHECK(mean[model.numIdentity() - 1] == doctest::Approx(0));  // of this mode the guess says nothing
@@ -58,10 +59,10 @@ TEST_CASE("identity guess: with the built-in model, prior and evidence together 
 TEST_CASE(
     "identity guess: a coefficient that is as uncertain as the population says nothing, and is finite") {
   const MorphableModel model = makeSyntheticModel();
-  IdentityGuess guess = someGuess(model.numIdentity(), 2);
+  CoefficientGuess guess = someGuess(model.numIdentity(), 2);
   guess.sigma.setOnes();
-  guess.coefficients.setConstant(0.1F);
-  const IdentityEvidence evidence = identityEvidence(guess, model, model);
+  guess.values.setConstant(0.1F);
+  const LinearEvidence evidence = identityEvidence(guess, model, model);
   REQUIRE(evidence.matrix.allFinite());
   REQUIRE(evidence.target.allFinite());
   CHECK(posteriorMean(evidence).cwiseAbs().maxCoeff() < 0.11);
@@ -89,12 +90,12 @@ TEST_CASE("identity guess: another model is drawn to the same neutral face") {
     mixed.middleRows<3>(3 * v) = turn * mixed.middleRows<3>(3 * v).eval();
   other.identity = mixed;
 
-  IdentityGuess guess = someGuess(count, 4);
+  CoefficientGuess guess = someGuess(count, 4);
   guess.sigma.setConstant(0.05F);  // certain: the other model has to follow
   const Eigen::VectorXf in_other = posteriorMean(identityEvidence(guess, builtin, other)).cast<float>();
   const auto distance = [&](const Eigen::VectorXf& identity) {  // after a similarity
     const Eigen::Matrix3Xd from = denseNeutral(other, identity).transpose().cast<double>();
-    const Eigen::Matrix3Xd to = denseNeutral(builtin, guess.coefficients).transpose().cast<double>();
+    const Eigen::Matrix3Xd to = denseNeutral(builtin, guess.values).transpose().cast<double>();
     const Eigen::Matrix4d similarity = Eigen::umeyama(from, to);
     const Eigen::Matrix3Xd moved =
         (similarity.topLeftCorner<3, 3>() * from).colwise() + similarity.topRightCorner<3, 1>();
@@ -105,7 +106,7 @@ TEST_CASE("identity guess: another model is drawn to the same neutral face") {
 
 TEST_CASE("identity guess: sizes that do not fit are named") {
   const MorphableModel model = makeSyntheticModel();
-  IdentityGuess guess = someGuess(model.numIdentity() + 1, 5);
+  CoefficientGuess guess = someGuess(model.numIdentity() + 1, 5);
   CHECK_THROWS_WITH_AS(identityEvidence(guess, model, model), doctest::Contains("trained for another model"),
                        std::invalid_argument);
   guess = someGuess(3, 5);
@@ -130,13 +131,13 @@ TEST_CASE("fitLandmarks: where landmarks say little, the fit takes the guess; wi
   landmarks.dense.positions_px =
       camera.imageFromModel(denseNeutral(model, Eigen::VectorXf::Zero(model.numIdentity())));
   landmarks.dense.sigma_px = Eigen::VectorXf::Constant(landmarks.dense.size(), 60);
-  IdentityGuess guess = someGuess(model.numIdentity(), 6);
+  CoefficientGuess guess = someGuess(model.numIdentity(), 6);
   guess.sigma.setConstant(0.1F);
   landmarks.identity_evidence = identityEvidence(guess, model, model);
   const FitResult with = fitLandmarks(model, landmarks, 400, 400);
   const FitResult without = fitLandmarks(model, landmarks, 400, 400, {.guess_weight = 0});
-  CHECK((with.identity - guess.coefficients).norm() < 0.1 * guess.coefficients.norm());
-  CHECK(without.identity.norm() < 0.1 * guess.coefficients.norm());
+  CHECK((with.identity - guess.values).norm() < 0.1 * guess.values.norm());
+  CHECK(without.identity.norm() < 0.1 * guess.values.norm());
 }
 
 TEST_CASE("linear Gaussian cost: derivatives agree with numeric ones") {
@@ -154,4 +155,62 @@ TEST_CASE("linear Gaussian cost: derivatives agree with numeric ones") {
   REQUIRE(cost.Evaluate(parameters, residuals, nullptr));
   CHECK(residuals[0] ==
         doctest::Approx(0.5 * (matrix.row(0).dot(Eigen::Map<const Eigen::Matrix<double, 5, 1>>(x)) - 1)));
+}
+
+TEST_CASE("expression guess: the built-in model takes it as it is, halves of one name share it") {
+  MorphableModel builtin = makeSyntheticModel(0, 4, 3);
+  builtin.expression_names = {"jawOpen", "browInnerUp", "eyeBlinkLeft"};
+  CoefficientGuess guess{Eigen::Vector3f(0.7F, 0.4F, 1.0F), Eigen::Vector3f(0.1F, 0.2F, 0.05F)};
+  const LinearEvidence own = expressionEvidence(guess, builtin, builtin);
+  REQUIRE(own.target.size() == 3);
+  CHECK(own.target.isApprox(Eigen::Vector3d(7, 2, 20), 1e-5));
+  CHECK(own.matrix.isApprox(Eigen::MatrixXd(Eigen::Vector3d(10, 5, 20).asDiagonal()), 1e-5));
+
+  MorphableModel split = makeSyntheticModel(0, 4, 4);
+  split.id = "split";
+  split.expression_names = {"eyeBlinkLeft", "browInnerUpLeft", "somethingElse", "browInnerUpRight"};
+  const LinearEvidence evidence = expressionEvidence(guess, builtin, split);
+  REQUIRE(evidence.target.size() == 2);  // jawOpen is not there
+  CHECK(evidence.matrix.row(0).isApprox(Eigen::RowVector4d(0, 2.5, 0, 2.5), 1e-5));
+  CHECK(evidence.matrix.row(1).isApprox(Eigen::RowVector4d(20, 0, 0, 0), 1e-5));
+}
+
+TEST_CASE("expression guess: modes without names are drawn to the same movement of the dense points") {
+  const MorphableModel builtin = makeSyntheticModel(0, 4, 3);
+  MorphableModel pca = builtin;
+  pca.id = "pca";
+  pca.num_blendshapes = 0;
+  pca.expression_names.clear();
+  Eigen::Matrix3f mixing;
+  mixing << 0.5F, -0.2F, 0.1F, 0.3F, 0.8F, 0, -0.1F, 0.4F, 0.9F;
+  pca.expression = Eigen::MatrixXf(builtin.expression.dense() * mixing);
+  const CoefficientGuess guess{Eigen::Vector3f(0.7F, 0.1F, 0.9F), Eigen::Vector3f(0.05F, 0.05F, 0.05F)};
+  const LinearEvidence evidence = expressionEvidence(guess, builtin, pca);
+  REQUIRE(evidence.target.size() == 3);
+  const Eigen::Vector3f found = evidence.matrix.colPivHouseholderQr().solve(evidence.target).cast<float>();
+  CHECK((mixing * found - guess.values).norm() < 1e-2F);
+}
+
+TEST_CASE("fitLandmarks: closed lids that the points hardly show are taken from the expression guess") {
+  const MorphableModel model = loadModel("builtin");
+  const int left = *model.expressionIndex("eyeBlinkLeft"), right = *model.expressionIndex("eyeBlinkRight");
+  Camera camera;
+  camera.width_px = camera.height_px = 400;
+  camera.principal_px = {200, 200};
+  camera.focal_px = 1500;
+  camera.camera_from_model.linear() = Eigen::Vector3f(1, -1, -1).asDiagonal();
+  camera.camera_from_model.translation() = Eigen::Vector3f(0, 0, 1200);
+  Eigen::VectorXf closed = Eigen::VectorXf::Zero(model.numExpression());
+  closed(left) = closed(right) = 1;
+  FitLandmarks landmarks;
+  landmarks.dense.positions_px =
+      camera.imageFromModel(model.dense.points(model.vertices({}, closed), model.triangles));
+  landmarks.dense.sigma_px = Eigen::VectorXf::Constant(landmarks.dense.size(), 12);
+  const FitResult without = fitLandmarks(model, landmarks, 400, 400);
+  landmarks.expression_evidence =
+      expressionEvidence({closed, Eigen::VectorXf::Constant(model.numExpression(), 0.1F)}, model, model);
+  const FitResult with = fitLandmarks(model, landmarks, 400, 400);
+  CHECK(without.expression(left) < 0.6F);  // the prior holds the lids open
+  CHECK(with.expression(left) > 0.93F);
+  CHECK(with.expression(right) > 0.93F);
 }
