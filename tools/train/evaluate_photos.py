@@ -1,15 +1,16 @@
 #!/usr/bin/python3
 """Runs `facet detect` on real photos: what was found, NME against hand-picked points, contact sheets to look at.
 
-  tools/train/evaluate_photos.py --facet build/release/bin/facet --photos ../shared/data/photos \\
-      --scorer ../shared/tools/nme.py --out /tmp/landmarks
+  tools/train/evaluate_photos.py --facet build/release/bin/facet --photos DATA/photos \\
+      --scorer TOOLS/nme.py --out /tmp/landmarks
 
 It also says how well the network knows its own error: the share of hand-picked points within two of its standard deviations.
 hand_landmarks.json of the photo folder is for every day; --held-out takes held_out_landmarks.json beside this script instead, six photos
 that are only for the last number.
 
 OUT/pred.json has the largest face of each photo in the form the scorer reads; OUT/sheet_NN.png shows the landmarks, green where
-the network is sure, red where it is not. Never train on these photos, and never tune to them.
+the network is sure, red where it is not. Never train on these photos; docs/training.md says
+what was chosen on them.
 """
 import argparse
 import glob

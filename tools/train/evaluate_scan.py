@@ -3,7 +3,7 @@
 neutral mesh like the scan (median in mm, by the independent scorer); are its closed eyes closed (opening of the lids in mm:
 distance of the upper lid's middle points from the lower margin).
 
-  tools/train/evaluate_scan.py --facet build/release/bin/facet --data DATA/lee_perry_smith --scorer DATA/../tools/scan_error.py \\
+  tools/train/evaluate_scan.py --facet build/release/bin/facet --data DATA/lee_perry_smith --scorer TOOLS/scan_error.py \\
       --out /tmp/scan [--model ICT.npz] [--samples 60000]
 """
 import argparse
