@@ -262,6 +262,7 @@ void AppearanceOptions::check() const {
           ", it must be at least 1");
   require(albedo_weight >= 0, "AppearanceOptions: albedo_weight is ", albedo_weight,
           ", it must not be negative");
+  require(clue_weight >= 0, "AppearanceOptions: clue_weight is ", clue_weight, ", it must not be negative");
   require(light_weight >= 0, "AppearanceOptions: light_weight is ", light_weight,
           ", it must not be negative");
 }
@@ -310,7 +311,7 @@ Appearance estimateAppearance(const MorphableModel& model, const Points3& vertic
   if (num_guessed > 0) {
     prior_mean.segment(kLight, num_guessed) = clues.albedo.values.cast<double>();
     prior.diagonal().segment(kLight, num_guessed) =
-        options.albedo_weight * clues.albedo.sigma.cast<double>().array().square().inverse().matrix();
+        options.clue_weight * clues.albedo.sigma.cast<double>().array().square().inverse().matrix();
   }
   prior.diagonal().array() += 1e-9;  // solvable without priors too
   double sample_weight = std::min(1.0, kIndependentPixels / samples.size());

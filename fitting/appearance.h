@@ -16,6 +16,9 @@ struct AppearanceOptions {
   int face_side_px = 160;      // the face is read from a copy of the photo scaled down to this side
   int max_iterations = 12;     // of Gauss-Newton
   double albedo_weight = 1.0;  // prior: per squared standard deviation of the albedo; 0 = no prior
+  double clue_weight =
+      16;  // of the albedo clue; 1 = as certain as it says. Highlights and shadows bend all pixels
+           // alike towards dark skin in bright light, which the network has learned to look through
   double light_weight =
       1.0;  // prior of the light: near white, exposed so that skin is lit about fully; 0 = none
 
