@@ -8,12 +8,12 @@
 #include <mutex>
 #include <numbers>
 #include <opencv2/dnn.hpp>
-#include <opencv2/imgproc.hpp>
 
 #include "core/check.h"
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/pickle.h"
+#include "fitting/crop_warp.h"
 
 namespace facet {
 namespace fs = std::filesystem;
@@ -24,8 +24,6 @@ using Slice = RegressorDescription::Slice;
 // Distance of the camera that stands for one without perspective: relief of 100 mm then moves a pixel by a
 // thousandth of its distance from the face's middle.
 constexpr float kFar_mm = 100000;
-// Finer than this many photo pixels per crop pixel, bilinear sampling alone does not alias visibly.
-constexpr float kMaxSamplingStep = 1.5F;
 // A camera matrix that is no scaled rotation is worth a warning from this part of the crop on.
 constexpr float kMaxAffineMisfit = 0.02F;
 // Display values to linear light, as a power so that the product of albedo and light stays a product.
@@ -437,26 +435,9 @@ Eigen::VectorXf CoefficientRegressor::input(const Image8& photo, const Regressor
           " channels and ", photo.width(), "x", photo.height(), " pixels; an RGB photo is needed");
   const RegressorDescription& description = impl_->description;
   const int size = description.size_px;
-  const cv::Mat pixels(photo.height(), photo.width(), CV_8UC3, const_cast<std::uint8_t*>(photo.data()));
-  cv::Mat source = pixels;
-  Eigen::Vector2f left_top_px = crop.left_top_px;
-  Eigen::Vector2f step = Eigen::Vector2f::Constant(crop.step);
-  if (description.crop_to_pixel_centres) left_top_px.array() -= 0.5F * crop.step;
-  if (crop.step > kMaxSamplingStep) {
-    const cv::Size shrunk(std::max(1, static_cast<int>(std::lround(photo.width() / crop.step))),
-                          std::max(1, static_cast<int>(std::lround(photo.height() / crop.step))));
-    cv::resize(pixels, source, shrunk, 0, 0, cv::INTER_AREA);
-    const Eigen::Vector2f scale(static_cast<float>(shrunk.width) / static_cast<float>(photo.width()),
-                                static_cast<float>(shrunk.height) / static_cast<float>(photo.height()));
-    left_top_px = left_top_px.cwiseProduct(scale);
-    step = step.cwiseProduct(scale);
-  }
-  // The centre of the first pixel is at 0.5 here, at 0 for OpenCV.
-  const Eigen::Vector2f offset = left_top_px + 0.5F * step - Eigen::Vector2f::Constant(0.5F);
-  const cv::Matx23f source_from_crop(step.x(), 0, offset.x(), 0, step.y(), offset.y());
-  cv::Mat sampled;
-  cv::warpAffine(source, sampled, source_from_crop, {size, size}, cv::INTER_LINEAR | cv::WARP_INVERSE_MAP,
-                 cv::BORDER_CONSTANT, cv::Scalar::all(0));
+  PlaneAffine photo_from_crop{Eigen::Matrix2f::Identity() * crop.step, crop.left_top_px};
+  if (description.crop_to_pixel_centres) photo_from_crop.offset.array() -= 0.5F * crop.step;
+  const cv::Mat sampled = warpCrop(pixelsOf(photo), photo_from_crop, size, cv::BORDER_CONSTANT);
   Eigen::VectorXf values(3 * static_cast<Eigen::Index>(size) * size);
   Eigen::Index at = 0;
   for (int channel = 0; channel < 3; ++channel) {

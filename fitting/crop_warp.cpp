@@ -22,7 +22,7 @@ PlaneAffine photoFromCrop(const FaceCrop& crop, int input_px) {
 }
 
 // Samples the crop; pixel centres are at +0.5 on both sides, at 0 for OpenCV.
-cv::Mat warpCrop(const cv::Mat& photo, PlaneAffine photo_from_crop, int input_px) {
+cv::Mat warpCrop(const cv::Mat& photo, PlaneAffine photo_from_crop, int input_px, int border) {
   const float step = std::sqrt(std::abs(photo_from_crop.linear.determinant()));
   cv::Mat source = photo;
   if (step > kMaxSamplingStep) {
@@ -52,8 +52,7 @@ cv::Mat warpCrop(const cv::Mat& photo, PlaneAffine photo_from_crop, int input_px
       photo_from_crop.offset + l * Eigen::Vector2f::Constant(0.5F) - Eigen::Vector2f::Constant(0.5F);
   const cv::Matx23f matrix(l(0, 0), l(0, 1), o.x(), l(1, 0), l(1, 1), o.y());
   cv::Mat crop;
-  cv::warpAffine(source, crop, matrix, {input_px, input_px}, cv::INTER_LINEAR | cv::WARP_INVERSE_MAP,
-                 cv::BORDER_REPLICATE);
+  cv::warpAffine(source, crop, matrix, {input_px, input_px}, cv::INTER_LINEAR | cv::WARP_INVERSE_MAP, border);
   return crop;
 }
 

@@ -27,8 +27,6 @@ constexpr float kSmallestCrop_px = 16;
 constexpr float kPartOverlap = 0.25F;
 // A small picture is enlarged for the search by this much at most.
 constexpr float kMaxEnlargement = 2;
-// Side of the network's crop over the larger side of the landmarks' box.
-constexpr float kCropOverFace = 1.35F;
 // A face's second reading may move its crop by this share of the side and scale it by this factor, no more:
 // where there is no face the network wanders.
 constexpr float kMaxDrift = 0.15F, kMaxRescale = 1.3F;
@@ -226,7 +224,7 @@ std::vector<DetectedFace> FaceDetector::detect(const Image8& photo, const Landma
   // Small faces of a large photo: its four parts, as large as max_side_px lets them be.
   const float part_scale =
       std::min(1.0F, static_cast<float>(options.max_side_px) / static_cast<float>(long_side));
-  if (kSmallestCrop_px / whole_scale > kCropOverFace * static_cast<float>(options.min_face_px) &&
+  if (kSmallestCrop_px / whole_scale > kCropOverBox * static_cast<float>(options.min_face_px) &&
       part_scale > 1.2F * whole_scale) {
     const int side = static_cast<int>(impl_->input_px / part_scale);
     const auto starts = [&](int size) {

@@ -20,8 +20,6 @@
 namespace facet {
 namespace {
 
-// The same number and the same warp stand in tools/train/crops.py: the network knows no other crops.
-constexpr float kCropOverBox = 1.35F;
 // Standard deviations outside of these (in crop sides) are the network's wild guesses.
 constexpr float kMinLogSigma = -6.5F, kMaxLogSigma = 0.0F;
 // The same for coefficients: of identity and albedo in standard deviations of the population, of expressions

@@ -42,6 +42,10 @@ struct FacePrediction {
   float faceSize() const;  // side of the landmarks' bounding box, px
 };
 
+// Side of the network's crop over the larger side of the landmarks' box. The same number and the same warp
+// stand in tools/train/crops.py: the network knows no other crops.
+inline constexpr float kCropOverBox = 1.35F;
+
 // The crop the network expects around known landmarks: rolled upright (the eyes' line and the line from the
 // eyes to the mouth decide together, so that it holds in profile too), centred on their bounding box in that
 // frame, side 1.35 × its larger side.

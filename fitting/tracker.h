@@ -20,7 +20,8 @@ namespace facet {
 
 struct FollowOptions {
   DetectOptions detect;
-  float max_sigma = 0.075F;  // mean standard deviation of the landmarks, in crop sides; the face is lost above
+  float max_sigma =
+      0.075F;  // mean standard deviation of the landmarks, in crop sides; the face is lost above
   float min_confidence = 0.5F;   // of the network; the face is lost below
   float max_jump = 0.3F;         // crop sides that a face may move from one frame to the next
   int memory_frames = 30;        // so long after a loss the face nearest to the lost one is taken up again,

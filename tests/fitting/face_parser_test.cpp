@@ -68,6 +68,9 @@ TEST_CASE("FaceParser: on a real portrait cheeks are skin, eyes eyes, and the sk
   };
   CHECK(parsing.at(mean({31, 48, 2}), {FacePart::kSkin}, 0) > 0.8F);  // cheeks
   CHECK(parsing.at(mean({35, 54, 14}), {FacePart::kSkin}, 0) > 0.8F);
+  // Beyond the left of the hair, at the height of the eyes: the flag and the wall.
+  const Eigen::Vector2f beside = face.crop.center_px - Eigen::Vector2f(0.62F * face.crop.side_px, 0);
+  CHECK(parsing.at(beside, {FacePart::kSkin, FacePart::kEyes, FacePart::kLips}, 1) < 0.2F);
   CHECK(parsing.at(mean({37, 38, 40, 41}), {FacePart::kEyes}, 0) > 0.5F);
   CHECK(parsing.at(mean({61, 62, 63, 65, 66, 67}), {FacePart::kMouth, FacePart::kLips}, 0) > 0.5F);
 }
