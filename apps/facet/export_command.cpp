@@ -5,8 +5,9 @@
 #include "apps/facet/command.h"
 #include "apps/facet/model_library.h"
 #include "apps/facet/output_folder.h"
-#include "apps/facet/result_files.h"
+#include "assets/head_asset.h"
 #include "core/error.h"
+#include "core/io/glb.h"
 #include "core/io/mesh_io.h"
 #include "fitting/appearance.h"
 #include "render/uv_maps.h"
@@ -44,7 +45,7 @@ int exportModel(const Arguments& arguments, Session& session) {
   prepareOutputFile(output, arguments.force);
   const MorphableModel model = loadNamedModel(arguments.model, session);
   if (is_glb) {
-    GlbAsset asset =
+    FaceAsset asset =
         faceAsset(model, model.mean, albedoTexture(model, arguments.texture_size_px), meanSkinAlbedo());
     asset.name = model.id;
     asset.extras_json =

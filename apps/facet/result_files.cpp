@@ -8,6 +8,7 @@
 
 #include "apps/facet/interrupt.h"
 #include "apps/facet/json_text.h"
+#include "assets/head_asset.h"
 #include "core/io/files.h"
 #include "core/io/glb.h"
 #include "core/io/image_io.h"
@@ -82,59 +83,9 @@ Npz fitArrays(const MorphableModel& model, const Photo& photo, const Reconstruct
   return arrays;
 }
 
-// What eyes, teeth and the inside of the mouth look like beside skin.
-GlbMaterial materialByName(const std::string& name) {
-  const auto has = [&](const char* part) { return name.find(part) != std::string::npos; };
-  GlbMaterial material;
-  material.name = name;
-  if (has("cornea") || has("eye")) material.roughness = 0.1F;
-  if (has("teeth") || has("tooth")) material.roughness = 0.25F;
-  if (has("mouth") || has("gum") || has("tongue")) material.roughness = 0.4F;
-  return material;
-}
-
-}  // namespace
-
-GlbAsset faceAsset(const MorphableModel& model, const Points3& neutral, const Image8& texture,
-                   const Eigen::Vector3f& colour) {
-  GlbAsset asset;
-  asset.mesh = model.mesh(neutral);
-  asset.triangle_material = model.triangle_material;
-  asset.materials.clear();
-  for (const std::string& name : model.material_names) asset.materials.push_back(materialByName(name));
-  if (asset.materials.empty()) {
-    asset.materials.push_back(materialByName("skin"));
-    asset.triangle_material.clear();
-  }
-  for (GlbMaterial& material : asset.materials) {
-    if (!texture.empty()) {
-      material.base_colour = texture;
-    } else {
-      material.base_colour_factor = colour;
-    }
-  }
-  for (Eigen::Index e = 0; e < model.blendshapes.cols(); ++e) {
-    asset.targets.push_back({model.blendshape_names[e], model.blendshapes.points(e)});
-  }
-  // Modes in standard deviations mean nothing to an animator and are as large as the mesh each; they are left
-  // out where there are named shapes.
-  for (int e = 0; e < model.numExpression(); ++e) {
-    if (model.isBlendshape(e) || model.blendshapes.cols() == 0) {
-      asset.targets.push_back({model.expression_names[e], model.expression.points(e)});
-    }
-  }
-  if (model.skeleton) {
-    asset.skin = GlbSkin{model.skeleton->names, model.skeleton->parent, model.skeleton->joints(neutral),
-                         model.skeleton->weights};
-  }
-  return asset;
-}
-
-namespace {
-
 void writeFaceGlb(const std::filesystem::path& path, const MorphableModel& model, const Photo& photo,
                   const Reconstruction& result, const Image8& texture) {
-  GlbAsset asset =
+  FaceAsset asset =
       faceAsset(model, result.neutral, texture, result.appearance.vertex_albedo.colwise().mean().transpose());
   if (model.num_blendshapes < model.numExpression() && model.blendshapes.cols() > 0) {
     // What the photo makes of the modes that are left out.

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "apps/facet/reconstruct.h"
-#include "core/io/glb.h"
 
 namespace facet {
 
@@ -17,11 +16,6 @@ nlohmann::json jsonRows(const Eigen::Ref<const Eigen::MatrixXf>& matrix);
 // fit.json, the contract of docs/cli.md.
 nlohmann::json fitJson(const MorphableModel& model, const Photo& photo, const Reconstruction& result,
                        unsigned seed);
-
-// A head as an asset: a morph target per named shape, joints where the model has them, one texture for all
-// materials or, without one, a plain linear colour. `neutral` is V×3 mm, without expression.
-GlbAsset faceAsset(const MorphableModel& model, const Points3& neutral, const Image8& texture,
-                   const Eigen::Vector3f& colour);
 
 // Writes every file of the result that the finished stages allow into `folder`, which exists. `step` is
 // called before each file with the part of the writing that is done, and may throw to stop.

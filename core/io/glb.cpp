@@ -128,7 +128,7 @@ class GlbBuilder {
   }
 
   // Nodes of the joints, and the skin. Returns the root's node.
-  int addSkin(const GlbSkin& skin) {
+  int addSkin(const AssetSkin& skin) {
     const Points3 positions_m = kMetresPerMillimetre * skin.positions;
     const int first = json.contains("nodes") ? static_cast<int>(json["nodes"].size()) : 0;
     Json joints = Json::array();
@@ -237,57 +237,12 @@ class GlbBuilder {
   std::vector<std::uint8_t> bytes_;
 };
 
-void check(const GlbAsset& asset) {
-  const Mesh& mesh = asset.mesh;
-  mesh.check("writeGlb");
-  require(mesh.triangles.rows() > 0, "writeGlb: the mesh has no triangles");
-  require(!asset.materials.empty(), "writeGlb: there is no material");
-  require(asset.triangle_material.empty() ||
-              asset.triangle_material.size() == static_cast<std::size_t>(mesh.triangles.rows()),
-          "writeGlb: ", asset.triangle_material.size(), " triangle materials for ", mesh.triangles.rows(),
-          " triangles");
-  for (const std::uint8_t material : asset.triangle_material) {
-    require(material < asset.materials.size(), "writeGlb: triangle material ", int{material}, " of ",
-            asset.materials.size());
-  }
-  for (const GlbMaterial& material : asset.materials) {
-    require(!material.base_colour || mesh.hasUv(), "writeGlb: material ", material.name,
-            " has a texture but the mesh has no texture coordinates");
-  }
-  if (asset.skin) {
-    const GlbSkin& skin = *asset.skin;
-    const auto num_joints = static_cast<Eigen::Index>(skin.names.size());
-    require(num_joints > 0 && num_joints < 256, "writeGlb: ", num_joints, " joints; 1 to 255 can be written");
-    require(skin.parent.size() == skin.names.size() && skin.positions.rows() == num_joints &&
-                skin.weights.rows() == mesh.vertices.rows() && skin.weights.cols() == num_joints,
-            "writeGlb: the sizes of the skin's parts do not fit its ", num_joints, " joints and the mesh's ",
-            mesh.vertices.rows(), " vertices");
-    for (Eigen::Index j = 0; j < num_joints; ++j) {
-      require(skin.parent[j] < j && (skin.parent[j] < 0) == (j == 0), "writeGlb: joint ", skin.names[j],
-              " has the parent ", skin.parent[j], "; the root comes first and parents before their children");
-    }
-    require(skin.positions.allFinite() && skin.weights.minCoeff() >= 0 &&
-                (skin.weights.rowwise().sum().array() - 1).abs().maxCoeff() < 1e-3F,
-            "writeGlb: skinning weights must be positive and sum to 1");
-  }
-  for (const GlbMorphTarget& target : asset.targets) {
-    require(target.displacement.rows() == mesh.vertices.rows() && target.displacement.allFinite(),
-            "writeGlb: target ", target.name, " has ", target.displacement.rows(), " displacements for ",
-            mesh.vertices.rows(), " vertices, or one that is not finite");
-  }
-}
-
-bool sameImage(const Image8& a, const Image8& b) {
-  return a.width() == b.width() && a.height() == b.height() && a.channels() == b.channels() &&
-         std::equal(a.data(), a.data() + a.size(), b.data());
-}
-
 // Index of the material's texture. An image that an earlier material has too is stored once.
-int addTexture(const std::vector<GlbMaterial>& materials, std::size_t index,
+int addTexture(const std::vector<AssetMaterial>& materials, std::size_t index,
                std::map<std::size_t, int>& textures, GlbBuilder& glb) {
   const Image8& image = *materials[index].base_colour;
   for (const auto& [earlier, texture] : textures) {
-    if (sameImage(*materials[earlier].base_colour, image)) return texture;
+    if (materials[earlier].base_colour == materials[index].base_colour) return texture;
   }
   if (!glb.json.contains("samplers")) {
     glb.append("samplers", {{"magFilter", kLinear},
@@ -302,9 +257,9 @@ int addTexture(const std::vector<GlbMaterial>& materials, std::size_t index,
   return textures[index] = glb.append("textures", {{"sampler", 0}, {"source", source}});
 }
 
-int addMaterial(const std::vector<GlbMaterial>& materials, std::size_t index,
+int addMaterial(const std::vector<AssetMaterial>& materials, std::size_t index,
                 std::map<std::size_t, int>& textures, GlbBuilder& glb) {
-  const GlbMaterial& material = materials[index];
+  const AssetMaterial& material = materials[index];
   const Eigen::Vector3f& factor = material.base_colour_factor;
   Json surface = {{"baseColorFactor", {factor.x(), factor.y(), factor.z(), 1.0F}},
                   {"metallicFactor", 0},
@@ -325,8 +280,8 @@ struct TargetDeltas {
 
 }  // namespace
 
-void writeGlb(const std::filesystem::path& path, const GlbAsset& asset) {
-  check(asset);
+void writeGlb(const std::filesystem::path& path, const FaceAsset& asset) {
+  asset.check("writeGlb");
   const Mesh& mesh = asset.mesh;
   const SplitMesh split = splitAtSeams(mesh);
   // Normals belong to the welded mesh, so that both sides of a seam get the same ones.

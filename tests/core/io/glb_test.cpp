@@ -83,11 +83,11 @@ struct Glb {
   }
 };
 
-GlbAsset sampleAsset() {
+FaceAsset sampleAsset() {
   const MorphableModel model = makeSyntheticModel(1, 2, 3, 1);
-  GlbAsset asset;
+  FaceAsset asset;
   asset.mesh = model.mesh(model.mean);
-  asset.materials = {{.name = "skin", .base_colour = Image8(16, 8, 3, 200)},
+  asset.materials = {{.name = "skin", .base_colour = std::make_shared<Image8>(16, 8, 3, std::uint8_t{200})},
                      {.name = "scalp", .base_colour_factor = {0.2F, 0.1F, 0.05F}, .double_sided = true},
                      {.name = "unused"}};
   for (Eigen::Index f = 0; f < model.triangles.rows(); ++f) {
@@ -107,9 +107,9 @@ GlbAsset sampleAsset() {
 
 TEST_CASE("GLB: a skin keeps each joint's place, its parent and the four largest weights of a vertex") {
   const test::TemporaryFolder folder("glb");
-  GlbAsset asset = sampleAsset();
+  FaceAsset asset = sampleAsset();
   const Eigen::Index num_vertices = asset.mesh.vertices.rows();
-  GlbSkin skin;
+  AssetSkin skin;
   skin.names = {"root", "neck", "jaw", "left_eye", "right_eye"};
   skin.parent = {-1, 0, 1, 1, 1};
   skin.positions.resize(5, 3);
@@ -154,8 +154,8 @@ TEST_CASE("GLB: a skin keeps each joint's place, its parent and the four largest
 
 TEST_CASE("GLB: a skin that does not fit the mesh is refused") {
   const test::TemporaryFolder folder("glb");
-  GlbAsset asset = sampleAsset();
-  asset.skin = GlbSkin{{"root"}, {-1}, Points3::Zero(1, 3), Eigen::MatrixXf::Ones(3, 1)};
+  FaceAsset asset = sampleAsset();
+  asset.skin = AssetSkin{{"root"}, {-1}, Points3::Zero(1, 3), Eigen::MatrixXf::Ones(3, 1)};
   CHECK_THROWS_AS(writeGlb(folder / "a.glb", asset), std::invalid_argument);
   asset.skin->weights = Eigen::MatrixXf::Constant(asset.mesh.vertices.rows(), 1, 0.5F);
   CHECK_THROWS_AS(writeGlb(folder / "a.glb", asset), std::invalid_argument);
@@ -164,7 +164,7 @@ TEST_CASE("GLB: a skin that does not fit the mesh is refused") {
 
 TEST_CASE("GLB: vertices are in metres, UVs count from the top, triangles keep their corners") {
   const test::TemporaryFolder folder("glb");
-  const GlbAsset asset = sampleAsset();
+  const FaceAsset asset = sampleAsset();
   writeGlb(folder / "a.glb", asset);
   const Glb glb(folder / "a.glb");
   const Json& primitives = glb.json["meshes"][0]["primitives"];
@@ -193,7 +193,7 @@ TEST_CASE("GLB: vertices are in metres, UVs count from the top, triangles keep t
 TEST_CASE(
     "GLB: every vertex is used, and both sides of a seam share position, normal and target bit for bit") {
   const test::TemporaryFolder folder("glb");
-  const GlbAsset asset = sampleAsset();
+  const FaceAsset asset = sampleAsset();
   writeGlb(folder / "a.glb", asset);
   const Glb glb(folder / "a.glb");
   const Json& primitives = glb.json["meshes"][0]["primitives"];
@@ -221,7 +221,7 @@ TEST_CASE(
 TEST_CASE(
     "GLB: targets carry the displacement in metres and the change of the normal; local ones are sparse") {
   const test::TemporaryFolder folder("glb");
-  const GlbAsset asset = sampleAsset();
+  const FaceAsset asset = sampleAsset();
   writeGlb(folder / "a.glb", asset);
   const Glb glb(folder / "a.glb");
   const Json& primitive = glb.json["meshes"][0]["primitives"][0];
@@ -281,14 +281,14 @@ TEST_CASE("GLB: names, weights and extras stand where importers look for them") 
 TEST_CASE("GLB: an asset that does not fit together is refused") {
   const test::TemporaryFolder folder("glb");
   const auto check = [&](auto&& change) {
-    GlbAsset asset = sampleAsset();
+    FaceAsset asset = sampleAsset();
     change(asset);
     CHECK_THROWS_AS(writeGlb(folder / "a.glb", asset), std::invalid_argument);
   };
-  check([](GlbAsset& a) { a.triangle_material[0] = 3; });
-  check([](GlbAsset& a) { a.targets[0].displacement.conservativeResize(5, 3); });
-  check([](GlbAsset& a) { a.extras_json = "[1]"; });
-  check([](GlbAsset& a) { a.mesh.triangles(0, 0) = 100'000; });
-  check([](GlbAsset& a) { a.mesh.uv.resize(0, 2), a.mesh.uv_triangles.resize(0, 3); });
+  check([](FaceAsset& a) { a.triangle_material[0] = 3; });
+  check([](FaceAsset& a) { a.targets[0].displacement.conservativeResize(5, 3); });
+  check([](FaceAsset& a) { a.extras_json = "[1]"; });
+  check([](FaceAsset& a) { a.mesh.triangles(0, 0) = 100'000; });
+  check([](FaceAsset& a) { a.mesh.uv.resize(0, 2), a.mesh.uv_triangles.resize(0, 3); });
   CHECK_FALSE(std::filesystem::exists(folder / "a.glb"));
 }
