@@ -13,6 +13,7 @@
 #include "core/io/files.h"
 #include "core/io/image_io.h"
 #include "core/parallel.h"
+#include "core/split_mesh.h"
 
 namespace facet {
 namespace {
@@ -30,44 +31,6 @@ constexpr double kMaxSparseShare = 0.6;
 constexpr int kUnsignedByte = 5121, kFloat = 5126, kUnsignedShort = 5123, kUnsignedInt = 5125;
 constexpr int kArrayBuffer = 34962, kElementArrayBuffer = 34963, kNoTarget = 0;
 constexpr int kLinear = 9729, kLinearMipmapLinear = 9987, kClampToEdge = 33071;
-
-// glTF vertices: each distinct pair of vertex and texture coordinate is one.
-struct SplitMesh {
-  std::vector<std::int32_t> source;     // N, vertex of the mesh
-  std::vector<std::int32_t> uv_source;  // N, texture coordinate, or empty
-  Triangles triangles;                  // F×3 into the N
-};
-
-SplitMesh splitAtSeams(const Mesh& mesh) {
-  SplitMesh split;
-  split.triangles.resize(mesh.triangles.rows(), 3);
-  const auto key = [](std::int64_t vertex, std::int64_t uv) { return vertex << 32 | uv; };
-  std::vector<std::int64_t> pairs(static_cast<std::size_t>(mesh.triangles.size()));
-  for (Eigen::Index i = 0; i < mesh.triangles.size(); ++i) {
-    pairs[i] = key(mesh.triangles.data()[i], mesh.hasUv() ? mesh.uv_triangles.data()[i] : 0);
-  }
-  std::vector<std::int64_t> distinct = pairs;
-  std::sort(distinct.begin(), distinct.end());
-  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
-  for (const std::int64_t pair : distinct) {
-    split.source.push_back(static_cast<std::int32_t>(pair >> 32));
-    if (mesh.hasUv()) split.uv_source.push_back(static_cast<std::int32_t>(pair & 0xFFFFFFFF));
-  }
-  for (Eigen::Index i = 0; i < mesh.triangles.size(); ++i) {
-    const auto found = std::lower_bound(distinct.begin(), distinct.end(), pairs[i]);
-    split.triangles.data()[i] = static_cast<std::int32_t>(found - distinct.begin());
-  }
-  return split;
-}
-
-// Rows of `values` for each glTF vertex.
-template <typename Matrix>
-Matrix gather(const Matrix& values, const std::vector<std::int32_t>& source) {
-  Matrix result(static_cast<Eigen::Index>(source.size()), values.cols());
-  for (std::size_t i = 0; i < source.size(); ++i)
-    result.row(static_cast<Eigen::Index>(i)) = values.row(source[i]);
-  return result;
-}
 
 // glTF wants unit normals everywhere, also where a vertex has no area round it.
 Points3 unitNormals(const Points3& vertices, const Triangles& triangles) {
@@ -302,10 +265,10 @@ void writeGlb(const std::filesystem::path& path, const FaceAsset& asset) {
     glb.json["nodes"][0]["skin"] = 0;
   }
 
-  Json attributes = {{"POSITION", glb.addVertices(gather(positions_m, split.source), true)},
-                     {"NORMAL", glb.addVertices(gather(normals, split.source), false)}};
+  Json attributes = {{"POSITION", glb.addVertices(gatherRows(positions_m, split.source), true)},
+                     {"NORMAL", glb.addVertices(gatherRows(normals, split.source), false)}};
   if (mesh.hasUv()) {
-    Points2 uv = gather(mesh.uv, split.uv_source);
+    Points2 uv = gatherRows(mesh.uv, split.uv_source);
     uv.col(1) = 1 - uv.col(1).array();  // glTF counts v from the top
     attributes["TEXCOORD_0"] = glb.addVertices(uv, false);
   }
@@ -327,8 +290,9 @@ void writeGlb(const std::filesystem::path& path, const FaceAsset& asset) {
   });
   Json targets = Json::array(), target_names = Json::array(), weights = Json::array();
   for (std::size_t t = 0; t < deltas.size(); ++t) {
-    targets.push_back({{"POSITION", glb.addDisplacements(gather(deltas[t].position_m, split.source), true)},
-                       {"NORMAL", glb.addDisplacements(gather(deltas[t].normal, split.source), false)}});
+    targets.push_back(
+        {{"POSITION", glb.addDisplacements(gatherRows(deltas[t].position_m, split.source), true)},
+         {"NORMAL", glb.addDisplacements(gatherRows(deltas[t].normal, split.source), false)}});
     target_names.push_back(asset.targets[t].name);
     weights.push_back(0);
   }
