@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -54,7 +55,7 @@ struct Glb {
   std::vector<float> floats(int accessor_index) const {
     const Json& accessor = json["accessors"][accessor_index];
     const std::map<std::string, std::size_t> columns_of = {
-        {"VEC2", 2}, {"VEC3", 3}, {"VEC4", 4}, {"MAT4", 16}};
+        {"SCALAR", 1}, {"VEC2", 2}, {"VEC3", 3}, {"VEC4", 4}, {"MAT4", 16}};
     const std::size_t columns = columns_of.at(accessor["type"]);
     std::vector<float> values(accessor["count"].get<std::size_t>() * columns, 0.0F);
     if (accessor.contains("bufferView")) {
@@ -125,7 +126,9 @@ TEST_CASE("GLB: a skin keeps each joint's place, its parent and the four largest
   const Json& joints = glb.json["skins"][0]["joints"];
   REQUIRE(joints.size() == 5);
   CHECK(glb.json["nodes"][0]["skin"] == 0);
-  CHECK(glb.json["scenes"][0]["nodes"] == Json({0, joints[0]}));  // the joints belong to the scene
+  // The joints belong to the scene, below the node that carries them.
+  const int rig = glb.json["scenes"][0]["nodes"][1];
+  CHECK(glb.json["nodes"][rig]["children"] == Json({joints[0]}));
   // The chain root, neck, jaw adds up to the jaw's place; its inverse bind matrix takes it back to the
   // origin.
   Eigen::RowVector3f place = Eigen::RowVector3f::Zero();
@@ -257,6 +260,140 @@ TEST_CASE(
       CHECK(accessor["min"][axis].get<float>() == low);
       CHECK(accessor["max"][axis].get<float>() == high);
     }
+  }
+}
+
+TEST_CASE("GLB: a motion moves weights, joints and the whole head; a camera looks where ours does") {
+  const test::TemporaryFolder folder("glb");
+  FaceAsset asset = sampleAsset();
+  asset.skin = AssetSkin{{"root", "jaw"}, {-1, 0}, Points3::Zero(2, 3)};
+  asset.skin->weights = Eigen::MatrixXf::Constant(asset.mesh.vertices.rows(), 2, 0.5F);
+  AssetMotion motion;
+  motion.time_s = {0, 0.04F, 0.1F};
+  motion.weights = Eigen::MatrixXf::Random(3, 5).cwiseAbs();
+  motion.pose.assign(3, Points3::Zero(2, 3));
+  motion.pose[1].row(1) << 0.2F, 0, 0;
+  for (int f = 0; f < 3; ++f) {
+    motion.world_from_model.emplace_back(
+        Eigen::AngleAxisf(0.1F * static_cast<float>(f), Eigen::Vector3f::UnitY()));
+    motion.world_from_model.back().translation() << 10 * f, 0, -600;
+  }
+  asset.motion = motion;
+  Camera camera;
+  camera.width_px = 640, camera.height_px = 480, camera.focal_px = 700;
+  camera.principal_px << 320, 240;
+  camera.camera_from_model.linear() = Eigen::Vector3f(1, -1, -1).asDiagonal();
+  camera.camera_from_model.translation() << 0, 0, 50;
+  asset.camera = camera;
+  writeGlb(folder / "a.glb", asset);
+  const Glb glb(folder / "a.glb");
+  const Json& animation = glb.json["animations"][0];
+  const auto values = [&](const std::string& path, const std::string& node) {
+    for (const Json& channel : animation["channels"]) {
+      if (channel["target"]["path"] != path ||
+          glb.json["nodes"][channel["target"]["node"].get<int>()]["name"] != node)
+        continue;
+      return glb.floats(animation["samplers"][channel["sampler"].get<int>()]["output"]);
+    }
+    FAIL("no channel " << path << " of " << node);
+    return std::vector<float>();
+  };
+  const auto weights = values("weights", "face");
+  REQUIRE(weights.size() == 15);
+  for (int f = 0; f < 3; ++f)
+    for (int t = 0; t < 5; ++t) CHECK(weights[5 * f + t] == motion.weights(f, t));
+  CHECK(values("translation", "face_rig")[3] == doctest::Approx(0.01F));
+  CHECK(values("rotation", "face_rig")[9] == doctest::Approx(std::sin(0.1F)));  // y of a turn by 0.2
+  CHECK(values("rotation", "jaw")[4] == doctest::Approx(std::sin(0.1F)));
+  const Json& times = glb.json["accessors"][animation["samplers"][0]["input"].get<int>()];
+  CHECK(times["max"][0].get<float>() == 0.1F);
+
+  const Json& nodes = glb.json["nodes"];
+  const auto node =
+      std::find_if(nodes.begin(), nodes.end(), [](const Json& n) { return n["name"] == "camera"; });
+  REQUIRE(node != nodes.end());
+  CHECK((*node)["translation"][2].get<float>() ==
+        doctest::Approx(0.05F));  // in front of the face, looking back
+  CHECK(std::abs((*node)["rotation"][3].get<float>()) == doctest::Approx(1));
+  CHECK(glb.json["cameras"][0]["perspective"]["yfov"].get<float>() ==
+        doctest::Approx(2 * std::atan(240.0 / 700)));
+
+  asset.motion->time_s[2] = 0.04F;
+  CHECK_THROWS_AS(writeGlb(folder / "b.glb", asset), std::invalid_argument);
+}
+
+TEST_CASE("GLB: colour and data are images of their own; a normal map brings tangents") {
+  const test::TemporaryFolder folder("glb");
+  FaceAsset asset = sampleAsset();
+  asset.materials[0].occlusion_roughness = std::make_shared<Image8>(8, 8, 3, std::uint8_t{128});
+  asset.materials[1].occlusion_roughness = asset.materials[0].occlusion_roughness;
+  writeGlb(folder / "plain.glb", asset);
+  asset.materials[0].normal = std::make_shared<Image8>(8, 8, 3, std::uint8_t{128});
+  writeGlb(folder / "mapped.glb", asset);
+  const Glb plain(folder / "plain.glb"), mapped(folder / "mapped.glb");
+  CHECK(plain.json["images"].size() == 2);
+  CHECK(mapped.json["images"].size() == 3);
+  CHECK_FALSE(plain.json["meshes"][0]["primitives"][0]["attributes"].contains("TANGENT"));
+  const Json& attributes = mapped.json["meshes"][0]["primitives"][0]["attributes"];
+  const auto tangents = mapped.floats(attributes["TANGENT"]), normals = mapped.floats(attributes["NORMAL"]);
+  for (std::size_t i = 0; i < tangents.size() / 4; ++i) {
+    CHECK(std::abs(tangents[4 * i + 3]) == 1);
+    const Eigen::Map<const Eigen::Vector3f> tangent(&tangents[4 * i]), normal(&normals[3 * i]);
+    CHECK(std::abs(tangent.dot(normal)) < 1e-5F);
+  }
+  const Json& material = mapped.json["materials"][0];
+  CHECK(material["occlusionTexture"]["index"] ==
+        material["pbrMetallicRoughness"]["metallicRoughnessTexture"]["index"]);
+  CHECK(material["occlusionTexture"]["index"] !=
+        material["pbrMetallicRoughness"]["baseColorTexture"]["index"]);
+  CHECK(material["extensions"]["KHR_materials_ior"]["ior"] == 1.4F);
+}
+
+TEST_CASE("GLB: quantised positions and shapes are within 5 µm of the exact ones, at half the size") {
+  const test::TemporaryFolder folder("glb");
+  FaceAsset asset = sampleAsset();
+  asset.materials[0].base_colour = nullptr;
+  writeGlb(folder / "exact.glb", asset);
+  writeGlb(folder / "small.glb", asset, {.quantised = true});
+  CHECK(std::filesystem::file_size(folder / "small.glb") <
+        0.7 * std::filesystem::file_size(folder / "exact.glb"));
+  const Glb exact(folder / "exact.glb"), small(folder / "small.glb");
+  const Json& node = small.json["nodes"][0];
+  const Json& stored = small.json["meshes"][0]["primitives"][0];
+  const Json& wanted = exact.json["meshes"][0]["primitives"][0];
+  const auto shorts = [&](int accessor) {
+    const Json& entry = small.json["accessors"][accessor];
+    REQUIRE(entry["componentType"] == 5122);
+    std::vector<float> values(3 * entry["count"].get<std::size_t>(), 0.0F);
+    const auto read = [&](const std::uint8_t* bytes, std::size_t row) {
+      for (int axis = 0; axis < 3; ++axis) {
+        std::int16_t value;
+        std::memcpy(&value, bytes + 2 * axis, 2);
+        values[3 * row + axis] = value;
+      }
+    };
+    if (entry.contains("bufferView")) {
+      for (std::size_t i = 0; i < values.size() / 3; ++i) read(small.view(entry["bufferView"]) + 8 * i, i);
+    } else {
+      const Json& sparse = entry["sparse"];
+      for (std::size_t i = 0; i < sparse["count"]; ++i) {
+        read(small.view(sparse["values"]["bufferView"]) + 6 * i,
+             small.index(sparse["indices"]["bufferView"], sparse["indices"]["componentType"], i));
+      }
+    }
+    return values;
+  };
+  const float scale = node["scale"][0];
+  const auto positions = shorts(stored["attributes"]["POSITION"]),
+             exact_positions = exact.floats(wanted["attributes"]["POSITION"]);
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    CHECK(std::abs(positions[i] * scale + node["translation"][i % 3].get<float>() - exact_positions[i]) <
+          5e-6F);
+  }
+  for (std::size_t t = 0; t < asset.targets.size(); ++t) {
+    const auto delta = shorts(stored["targets"][t]["POSITION"]),
+               exact_delta = exact.floats(wanted["targets"][t]["POSITION"]);
+    for (std::size_t i = 0; i < delta.size(); ++i) CHECK(std::abs(delta[i] * scale - exact_delta[i]) < 5e-6F);
   }
 }
 
