@@ -9,18 +9,10 @@
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/image_io.h"
-#include "render/rasterize.h"
 
 namespace facet {
 namespace {
 
-// Light below this part of the mean shading is not divided out of the texture: it would only amplify noise.
-constexpr float kMinShading = 0.25F;
-constexpr int kSeamTexels = 8;
-// Probability from which something in front of the skin begins to hide it, and from which it does.
-constexpr float kCoveredFrom = 0.25F, kCoveredSurely = 0.6F;
-// Scalp and forehead wear a hat when this share of what is seen of them is covered.
-constexpr float kHatShare = 0.6F;
 // FitOptions::landmark_weight for 68 points alone: farther apart than the dense set, their errors are more
 // independent.
 constexpr double kIbugLandmarkWeight = 0.3;
@@ -133,146 +125,6 @@ void fitFace(const MorphableModel& model, const Photo& photo, const ReconstructO
   result.coarse = model.vertices(result.fit.identity, result.fit.expression, result.fit.pose);
 }
 
-// Divides the estimated light out of the extracted colours, so that the mirror image of the lit half fits the
-// other half.
-void removeLight(const SphericalHarmonicsLight& light, const ImageF& normal_map, ImageF& colour) {
-  const Eigen::Vector3f from_front = light.shading(Eigen::Vector3f::UnitZ());
-  const Eigen::Vector3f floor = (kMinShading * from_front).cwiseMax(0.02F);
-  for (int y = 0; y < colour.height(); ++y) {
-    for (int x = 0; x < colour.width(); ++x) {
-      const Eigen::Vector3f normal = Eigen::Map<const Eigen::Vector3f>(normal_map.at(x, y));
-      if (normal.squaredNorm() < 0.25F) continue;  // outside the layout
-      Eigen::Map<Eigen::Vector3f> texel(colour.at(x, y));
-      texel = texel.cwiseQuotient(light.shading(normal).cwiseMax(floor)).cwiseMin(1.0F);
-    }
-  }
-}
-
-float smoothStep(float low, float high, float x) {
-  const float t = std::clamp((x - low) / (high - low), 0.0F, 1.0F);
-  return t * t * (3 - 2 * t);
-}
-
-// How much a texel of the photo, its light removed, looks like skin of this albedo, in [0, 1].
-float skinLikelihood(const Eigen::Vector3f& colour, const Eigen::Vector3f& albedo) {
-  constexpr float kLightnessSigma = 0.45F, kHueSigma = 0.2F;  // natural logarithm of linear RGB
-  const Eigen::Array3f ratio = (colour.array().max(1e-3F) / albedo.array().max(1e-3F)).log();
-  const float lightness = ratio.mean();
-  const float hue2 = (ratio - lightness).square().sum();
-  return std::exp(
-      -0.5F * (lightness * lightness / (kLightnessSigma * kLightnessSigma) + hue2 / (kHueSigma * kHueSigma)));
-}
-
-// The head's outline is never exact: background and clothes lie on its rim. Neck and ears count as seen only
-// where they look like skin; elsewhere green and blue, which neither skin nor hair has, do not.
-void distrustBackground(const MorphableModel& model, const Fragments& layout, const ImageF& albedo_map,
-                        ExtractedTexture& extracted) {
-  std::vector<bool> is_bare(model.region_names.size(), false);
-  for (std::size_t r = 0; r < is_bare.size(); ++r) {
-    is_bare[r] = model.region_names[r] == "neck" || model.region_names[r].rfind("ear_", 0) == 0;
-  }
-  for (int y = 0; y < layout.height; ++y) {
-    for (int x = 0; x < layout.width; ++x) {
-      const int f = layout.triangle(x, y);
-      if (f < 0) continue;
-      const Eigen::Vector3f colour = Eigen::Map<const Eigen::Vector3f>(extracted.colour.at(x, y));
-      float trust =
-          1 - smoothStep(0.05F, 0.3F, std::log((colour.tail<2>().maxCoeff() + 0.02F) / (colour[0] + 0.02F)));
-      if (!model.region.empty() && is_bare[model.region[model.triangles(f, 0)]]) {
-        trust = skinLikelihood(colour, Eigen::Map<const Eigen::Vector3f>(albedo_map.at(x, y)));
-      }
-      *extracted.visibility.at(x, y) *= trust;
-    }
-  }
-}
-
-// Eyes, teeth and mouth: what the photo shows of them over the model's own colours, because skin's tone is
-// not theirs.
-void paintOtherMaterials(const MorphableModel& model, const Fragments& layout, const ImageF& albedo_map,
-                         const ExtractedTexture& extracted, ImageF& texture) {
-  if (model.triangle_material.empty()) return;
-  std::vector<bool> is_skin;
-  for (const std::string& name : model.material_names) is_skin.push_back(name == "skin");
-  for (int y = 0; y < layout.height; ++y) {
-    for (int x = 0; x < layout.width; ++x) {
-      const int f = layout.triangle(x, y);
-      if (f < 0 || is_skin[model.triangle_material[f]]) continue;
-      const float seen = *extracted.visibility.at(x, y);
-      for (int c = 0; c < 3; ++c) {
-        texture.at(x, y)[c] = seen * extracted.colour.at(x, y)[c] + (1 - seen) * albedo_map.at(x, y)[c];
-      }
-    }
-  }
-}
-
-// Glasses, hands and hair in front of the face are not its skin. On scalp and forehead hair counts as seen
-// where it grows, and what the parsing takes for a cover is believed only where it covers most of them: a
-// hat, not a fringe.
-void distrustCovers(const MorphableModel& model, const Fragments& layout, const ImageF& position_map,
-                    const Camera& camera, const FaceParsing& parsing, ExtractedTexture& extracted) {
-  std::vector<bool> is_hairy(model.region_names.size(), false);
-  for (std::size_t r = 0; r < is_hairy.size(); ++r)
-    is_hairy[r] = model.region_names[r] == "scalp" || model.region_names[r] == "forehead";
-  ImageF covered(layout.width, layout.height, 1, 0.0F);
-  std::vector<std::uint8_t> hairy(static_cast<std::size_t>(layout.width) * layout.height, 0);
-  int num_hairy = 0, num_hairy_covered = 0;
-  for (int y = 0; y < layout.height; ++y) {
-    for (int x = 0; x < layout.width; ++x) {
-      const int f = layout.triangle(x, y);
-      if (f < 0 || *extracted.visibility.at(x, y) == 0) continue;
-      const auto photo_px =
-          camera.imageFromModel(Eigen::Vector3f(Eigen::Map<const Eigen::Vector3f>(position_map.at(x, y))));
-      if (!photo_px) continue;
-      float& cover = *covered.at(x, y);
-      cover = parsing.at(*photo_px, {FacePart::kGlasses, FacePart::kOccluder}, 0);
-      if (!model.region.empty() && is_hairy[model.region[model.triangles(f, 0)]]) {
-        hairy[static_cast<std::size_t>(y) * layout.width + x] = 1;
-        ++num_hairy;
-        num_hairy_covered += cover > kCoveredSurely;
-      } else {
-        cover += parsing.at(*photo_px, {FacePart::kHair}, 0);
-      }
-    }
-  }
-  const bool has_hat = num_hairy_covered > kHatShare * static_cast<float>(num_hairy);
-  for (int y = 0; y < layout.height; ++y) {
-    for (int x = 0; x < layout.width; ++x) {
-      if (hairy[static_cast<std::size_t>(y) * layout.width + x] && !has_hat) continue;
-      *extracted.visibility.at(x, y) *= 1 - smoothStep(kCoveredFrom, kCoveredSurely, *covered.at(x, y));
-    }
-  }
-}
-
-void makeMaps(const MorphableModel& model, const Photo& photo, const std::optional<FaceParsing>& parsing,
-              const ReconstructOptions& options, Reconstruction& result) {
-  const Mesh coarse = model.mesh(result.coarse);
-  const Fragments layout = rasterizeUv(coarse, options.texture_size_px);
-  const Points3 normals = vertexNormals(result.coarse, model.triangles);
-  result.normal_map = attributesInUv(coarse, layout, normals);
-  result.position_map = attributesInUv(coarse, layout, result.coarse);
-  result.albedo_map = attributesInUv(coarse, layout, result.appearance.vertex_albedo);
-  const Image8 coverage = uvCoverage(layout);
-  for (int y = 0; y < layout.height; ++y) {
-    for (int x = 0; x < layout.width; ++x) {
-      if (layout.triangle(x, y) < 0) continue;
-      Eigen::Map<Eigen::Vector3f>(result.normal_map.at(x, y)).normalize();
-    }
-  }
-  Image8 padded = coverage;
-  dilateSeams(result.albedo_map, padded, kSeamTexels);
-
-  ExtractedTexture extracted =
-      extractTexture(coarse, result.fit.camera, photo.pixels, options.texture_size_px);
-  removeLight(result.appearance.light, result.normal_map, extracted.colour);
-  distrustBackground(model, layout, result.albedo_map, extracted);
-  if (parsing) distrustCovers(model, layout, result.position_map, result.fit.camera, *parsing, extracted);
-  result.texture_map = completeTexture(coarse, extracted, model.symmetry, result.albedo_map);
-  paintOtherMaterials(model, layout, result.albedo_map, extracted, result.texture_map);
-  padded = coverage;
-  dilateSeams(result.texture_map, padded, kSeamTexels);
-  result.visibility_map = std::move(extracted.visibility);
-}
-
 }  // namespace
 
 Photo readPhotoFile(const std::filesystem::path& path) {
@@ -358,8 +210,12 @@ Reconstruction reconstruct(const MorphableModel& model, const Photo& photo, cons
                               " has no texture coordinates: no texture maps are written");
     return result;
   }
-  runStage(result, options, "make texture", 0.5,
-           [&](StageReport&) { makeMaps(model, photo, reading.clues.parsing, options, result); });
+  runStage(result, options, "make texture", 0.5, [&](StageReport&) {
+    result.maps = makeFaceMaps(model, result.appearance.vertex_albedo,
+                               {{result.coarse, result.fit.camera, &photo.pixels, result.appearance.light,
+                                 reading.clues.parsing ? &*reading.clues.parsing : nullptr}},
+                               options.texture_size_px);
+  });
   return result;
 }
 

@@ -12,8 +12,8 @@
 #include "fitting/appearance.h"
 #include "fitting/coefficient_regressor.h"
 #include "fitting/face_detector.h"
+#include "fitting/face_texture.h"
 #include "fitting/landmark_fit.h"
-#include "render/uv_maps.h"
 
 namespace facet {
 
@@ -65,11 +65,7 @@ struct Reconstruction {
   FitResult fit;
   Points3 neutral, coarse;  // V×3 mm, model frame: identity only; with expression
   Appearance appearance;
-  ImageF albedo_map;      // size×size×3 linear: the model's albedo
-  ImageF texture_map;     // size×size×3 linear: the photo without its light, completed
-  ImageF normal_map;      // size×size×3 unit normals of the coarse mesh, model frame
-  ImageF position_map;    // size×size×3 mm, model frame, coarse mesh
-  ImageF visibility_map;  // size×size×1 in [0, 1]
+  FaceMaps maps;
   std::vector<StageReport> stages;
   std::vector<std::string> warnings;
 };

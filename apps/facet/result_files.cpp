@@ -238,7 +238,7 @@ Image8 drawLandmarks(const Image8& photo, const Points2& detected_px, const Poin
 void writeResult(const std::filesystem::path& folder, const MorphableModel& model, const Photo& photo,
                  const Reconstruction& result, unsigned seed, const std::function<void(double)>& step) {
   namespace fs = std::filesystem;
-  const bool has_fit = result.coarse.rows() > 0, has_maps = !result.texture_map.empty();
+  const bool has_fit = result.coarse.rows() > 0, has_maps = !result.maps.texture.empty();
   constexpr int kNumFiles = 19;
   int num_written = 0;
   const auto next = [&] { step(static_cast<double>(num_written++) / kNumFiles); };
@@ -258,7 +258,7 @@ void writeResult(const std::filesystem::path& folder, const MorphableModel& mode
     shade.light = result.appearance.light;
     shade.albedo = result.appearance.vertex_albedo;
     shade.cull_backfaces = true;
-    if (has_maps) shade.albedo_texture = result.texture_map;
+    if (has_maps) shade.albedo_texture = result.maps.texture;
     const FaceImages images = renderFace(coarse, result.fit.camera, shade);
     next();
     writePng(folder / "image/overlay.png",
@@ -278,17 +278,17 @@ void writeResult(const std::filesystem::path& folder, const MorphableModel& mode
   Image8 texture;
   if (has_maps) {
     fs::create_directories(folder / "maps");
-    texture = srgbFromLinear(result.texture_map);
+    texture = srgbFromLinear(result.maps.texture);
     next();
-    writePng(folder / "maps/albedo.png", srgbFromLinear(result.albedo_map));
+    writePng(folder / "maps/albedo.png", srgbFromLinear(result.maps.albedo));
     next();
     writePng(folder / "maps/texture.png", texture);
     next();
-    writePng(folder / "maps/normal.png", objectNormalImage(result.normal_map));
+    writePng(folder / "maps/normal.png", objectNormalImage(result.maps.normal));
     next();
-    writePng(folder / "maps/visibility.png", dataToImage(result.visibility_map));
+    writePng(folder / "maps/visibility.png", dataToImage(result.maps.visibility));
     next();
-    writeExr(folder / "maps/position.exr", result.position_map);
+    writeExr(folder / "maps/position.exr", result.maps.position);
   }
 
   // Meshes.
