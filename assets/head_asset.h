@@ -1,13 +1,43 @@
 #pragma once
 
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/arkit.h"
 #include "core/face_asset.h"
 #include "core/morphable_model.h"
 
 namespace facet {
 
-// A head as an asset: a morph target per named shape, joints where the model has them, one texture for all
-// materials or, without one, a plain linear colour. `neutral` is V×3 mm, without expression.
-FaceAsset faceAsset(const MorphableModel& model, const Points3& neutral, const Image8& texture,
-                    const Eigen::Vector3f& colour);
+// Which shapes an asset brings.
+enum class TargetSet {
+  kArkit,  // those of ARKit's names; a model without any brings its own expressions
+  kModel,  // the model's expressions as they are, in standard deviations or weights
+  kBoth,   // ARKit's first
+  kNone
+};
+
+struct HeadAssetOptions {
+  TargetSet targets = TargetSet::kArkit;
+  ShapeNaming naming = ShapeNaming::kArkit;
+  std::vector<std::string> only;   // names, in any spelling, of the shapes to keep; empty = all
+  bool with_empty_tongue = false;  // a tongueOut that moves nothing, for programs that count 52 shapes
+};
+
+// Images of the skin and all other materials, one layout; each may be null.
+struct HeadTextures {
+  std::shared_ptr<const Image8> base_colour, occlusion_roughness, normal;  // as in AssetMaterial
+};
+
+// ARKit shapes of a model, among its blendshapes or expressions, by ARKit's names in the model's order.
+// Shapes that the model has in two halves (browInnerUp, cheekPuff of ICT-FaceKit) are joined.
+std::vector<AssetTarget> arkitTargets(const MorphableModel& model);
+
+// A head as an asset: named shapes, joints where the model has them, a material per kind of surface. Without
+// a base colour all materials are of one plain `colour` (linear RGB). `neutral` is V×3 mm, without
+// expression. Throws std::invalid_argument for a name in `only` that the model does not have.
+FaceAsset headAsset(const MorphableModel& model, const Points3& neutral, const HeadTextures& textures,
+                    const Eigen::Vector3f& colour, const HeadAssetOptions& options = {});
 
 }  // namespace facet

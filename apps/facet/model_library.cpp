@@ -20,14 +20,22 @@ fs::path userModelFolder() {
   return fs::path(home != nullptr ? home : ".") / ".local/share/facet/models";
 }
 
+namespace {
+
+// The file of an imported model's name, or nothing. A name is a name, also where a file or folder of that
+// name lies about; ./name is the file.
+std::optional<fs::path> importedModel(const std::string& name) {
+  if (name == "builtin" || name.find('/') != std::string::npos) return std::nullopt;
+  fs::path imported = userModelFolder() / (name + ".npz");
+  if (!fs::exists(imported)) return std::nullopt;
+  return imported;
+}
+
+}  // namespace
+
 MorphableModel loadNamedModel(const std::string& name, Session& session) {
   if (name.empty()) fail(ErrorKind::kUsage, "a model's name is empty; facet model list names what there is");
-  // A name is a name, also where a file or folder of that name lies about; ./name is the file.
-  std::string path = name;
-  const fs::path imported = userModelFolder() / (name + ".npz");
-  const bool is_plain_name = name.find('/') == std::string::npos;
-  if (name != "builtin" && is_plain_name && fs::exists(imported)) path = imported.string();
-  MorphableModel model = loadModel(path);
+  MorphableModel model = loadModel(importedModel(name).value_or(name).string());
   const std::string licence = model.name + ", licence: " + model.licence;
   if (name == "builtin") {
     session.console.detail(licence);
@@ -35,6 +43,22 @@ MorphableModel loadNamedModel(const std::string& name, Session& session) {
     session.console.say(licence + (model.source.empty() ? "" : "; from " + model.source));
   }
   return model;
+}
+
+std::string modelReference(const std::string& name) {
+  if (name == "builtin" || importedModel(name)) return name;
+  return fs::absolute(name).lexically_normal().string();
+}
+
+std::optional<MorphableModel> completeFromBuiltin(const std::string& name, MorphableModel& model,
+                                                  Session& session) {
+  if (name == "builtin") return std::nullopt;
+  MorphableModel builtin = loadModel("builtin");
+  if (!missingParts(model).empty()) {
+    completeFrom(builtin, model, layOnto(builtin, model, session), session);
+    session.console.say("to do that only once: facet model import " + name + " --name NAME");
+  }
+  return builtin;
 }
 
 std::vector<std::string> missingParts(const MorphableModel& model) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,15 @@ std::filesystem::path userModelFolder();
 
 // Loads "builtin", the name of an imported model, or a file; prints the licence of any but the built-in one.
 MorphableModel loadNamedModel(const std::string& name, Session& session);
+
+// How a result names the model it was made with, for whoever opens it later: the name, or the file's absolute
+// path.
+std::string modelReference(const std::string& name);
+
+// Loads the built-in model too unless `model` is it, and takes over from it what `model` lacks; returns it,
+// or nothing. `name` is what the user called the model.
+std::optional<MorphableModel> completeFromBuiltin(const std::string& name, MorphableModel& model,
+                                                  Session& session);
 
 // What a reconstruction needs and the model lacks, in words: "dense landmarks", "texture coordinates", …
 std::vector<std::string> missingParts(const MorphableModel& model);

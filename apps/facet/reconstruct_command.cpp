@@ -17,7 +17,6 @@
 #include "apps/facet/result_files.h"
 #include "core/error.h"
 #include "core/io/landmark_io.h"
-#include "core/io/model_io.h"
 
 namespace fs = std::filesystem;
 
@@ -55,11 +54,7 @@ class Work {
       session.console.say(arguments.regressor + ": " + regressor_->howDescribed() + ", " +
                           regressor_->description().title);
     }
-    if (arguments.model != "builtin") builtin_ = loadModel("builtin");
-    if (builtin_ && !missingParts(model_).empty()) {
-      completeFrom(*builtin_, model_, layOnto(*builtin_, model_, session), session);
-      session.console.say("to do that only once: facet model import " + arguments.model + " --name NAME");
-    }
+    builtin_ = completeFromBuiltin(arguments.model, model_, session);
     if (arguments.landmarks.empty()) finder_.emplace();
   }
 
@@ -121,8 +116,8 @@ class Work {
       session_.console.progress(name, "write files", overall(0.6));
       const fs::path part = arguments_.all_faces ? "face" + std::to_string(i) : "";
       fs::create_directories(output.temporary() / part);
-      writeResult(output.temporary() / part, model_, photo, result, arguments_.seed,
-                  [](double) { throwIfInterrupted(); });
+      writeResult(output.temporary() / part, model_, modelReference(arguments_.model), photo, result,
+                  arguments_.seed, [](double) { throwIfInterrupted(); });
       summary["faces"].push_back({{"fit", (target / part / "fit.json").string()},
                                   {"residual_px", jsonNumber(result.fit.residual_px)},
                                   {"warnings", result.warnings}});

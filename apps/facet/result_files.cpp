@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <opencv2/imgproc.hpp>
 
+#include "apps/facet/head.h"
 #include "apps/facet/interrupt.h"
 #include "apps/facet/json_text.h"
 #include "assets/head_asset.h"
@@ -84,19 +85,13 @@ Npz fitArrays(const MorphableModel& model, const Photo& photo, const Reconstruct
 }
 
 void writeFaceGlb(const std::filesystem::path& path, const MorphableModel& model, const Photo& photo,
-                  const Reconstruction& result, const Image8& texture) {
-  FaceAsset asset =
-      faceAsset(model, result.neutral, texture, result.appearance.vertex_albedo.colwise().mean().transpose());
-  if (model.num_blendshapes < model.numExpression() && model.blendshapes.cols() > 0) {
-    // What the photo makes of the modes that are left out.
-    asset.targets.push_back({"photoExpression", result.coarse - result.neutral});
-  }
-  asset.extras_json = json{
-      {"facet_version", FACET_VERSION},
-      {"model", model.id},
-      {"licence", model.licence},
-      {"photo_sha256",
-       photo.sha256}}.dump();
+                  const Reconstruction& result, Image8 texture) {
+  HeadTextures textures;
+  if (!texture.empty()) textures.base_colour = std::make_shared<const Image8>(std::move(texture));
+  FaceAsset asset = headAsset(model, result.neutral, textures,
+                              result.appearance.vertex_albedo.colwise().mean().transpose());
+  asset.extras_json =
+      provenanceJson(model, {{{"file", photo.path.filename().string()}, {"sha256", photo.sha256}}});
   writeGlb(path, asset);
 }
 
@@ -148,7 +143,17 @@ json jsonRows(const Eigen::Ref<const Eigen::MatrixXf>& matrix) {
   return rows;
 }
 
-json fitJson(const MorphableModel& model, const Photo& photo, const Reconstruction& result, unsigned seed) {
+json modelJson(const MorphableModel& model, const std::string& reference) {
+  return {{"id", model.id},
+          {"licence", model.licence},
+          {"reference", reference},
+          {"vertices", model.numVertices()},
+          {"identity_modes", model.numIdentity()},
+          {"expression_modes", model.numExpression()}};
+}
+
+json fitJson(const MorphableModel& model, const std::string& model_reference, const Photo& photo,
+             const Reconstruction& result, unsigned seed) {
   json fit;
   fit["facet_version"] = FACET_VERSION;
   fit["seed"] = seed;
@@ -157,11 +162,7 @@ json fitJson(const MorphableModel& model, const Photo& photo, const Reconstructi
                     {"width", photo.pixels.width()},
                     {"height", photo.pixels.height()}}};
   fit["warnings"] = result.warnings;
-  fit["model"] = {{"id", model.id},
-                  {"licence", model.licence},
-                  {"vertices", model.numVertices()},
-                  {"identity_modes", model.numIdentity()},
-                  {"expression_modes", model.numExpression()}};
+  fit["model"] = modelJson(model, model_reference);
   if (result.regressor) {
     fit["regressor"] = {{"path", result.regressor->path},
                         {"sha256", result.regressor->sha256},
@@ -235,8 +236,9 @@ Image8 drawLandmarks(const Image8& photo, const Points2& detected_px, const Poin
   return drawn;
 }
 
-void writeResult(const std::filesystem::path& folder, const MorphableModel& model, const Photo& photo,
-                 const Reconstruction& result, unsigned seed, const std::function<void(double)>& step) {
+void writeResult(const std::filesystem::path& folder, const MorphableModel& model,
+                 const std::string& model_reference, const Photo& photo, const Reconstruction& result,
+                 unsigned seed, const std::function<void(double)>& step) {
   namespace fs = std::filesystem;
   const bool has_fit = result.coarse.rows() > 0, has_maps = !result.maps.texture.empty();
   constexpr int kNumFiles = 19;
@@ -305,7 +307,7 @@ void writeResult(const std::filesystem::path& folder, const MorphableModel& mode
   next();
   writeNpz(folder / "fit.npz", fitArrays(model, photo, result), true);
   next();
-  writeText(folder / "fit.json", jsonText(fitJson(model, photo, result, seed)));
+  writeText(folder / "fit.json", jsonText(fitJson(model, model_reference, photo, result, seed)));
 }
 
 }  // namespace facet

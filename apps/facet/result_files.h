@@ -13,14 +13,18 @@ nlohmann::json jsonNumber(double value);
 // Rows of a matrix as nested arrays; a column vector as a flat one.
 nlohmann::json jsonRows(const Eigen::Ref<const Eigen::MatrixXf>& matrix);
 
+// The "model" of fit.json and track.json. `reference` is modelReference().
+nlohmann::json modelJson(const MorphableModel& model, const std::string& reference);
+
 // fit.json, the contract of docs/cli.md.
-nlohmann::json fitJson(const MorphableModel& model, const Photo& photo, const Reconstruction& result,
-                       unsigned seed);
+nlohmann::json fitJson(const MorphableModel& model, const std::string& model_reference, const Photo& photo,
+                       const Reconstruction& result, unsigned seed);
 
 // Writes every file of the result that the finished stages allow into `folder`, which exists. `step` is
 // called before each file with the part of the writing that is done, and may throw to stop.
-void writeResult(const std::filesystem::path& folder, const MorphableModel& model, const Photo& photo,
-                 const Reconstruction& result, unsigned seed, const std::function<void(double)>& step);
+void writeResult(const std::filesystem::path& folder, const MorphableModel& model,
+                 const std::string& model_reference, const Photo& photo, const Reconstruction& result,
+                 unsigned seed, const std::function<void(double)>& step);
 
 // Photo with landmark positions as discs: detected in green; `fitted`, if any, in red.
 Image8 drawLandmarks(const Image8& photo, const Points2& detected_px, const Points2& fitted_px = {});

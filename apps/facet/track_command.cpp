@@ -19,7 +19,6 @@
 #include "apps/facet/result_files.h"
 #include "core/error.h"
 #include "core/io/files.h"
-#include "core/io/model_io.h"
 #include "core/io/npz.h"
 #include "core/io/video_io.h"
 #include "fitting/tracker.h"
@@ -162,11 +161,7 @@ class Work {
       fail(ErrorKind::kModel, arguments.model,
            ": the model has no identity modes, so it cannot be fitted to a clip");
     }
-    if (arguments.model != "builtin") builtin_ = loadModel("builtin");
-    if (builtin_ && !missingParts(model_).empty()) {
-      completeFrom(*builtin_, model_, layOnto(*builtin_, model_, session), session);
-      session.console.say("to do that only once: facet model import " + arguments.model + " --name NAME");
-    }
+    builtin_ = completeFromBuiltin(arguments.model, model_, session);
   }
 
   json run() {
@@ -455,11 +450,7 @@ class Work {
                      {"height", height_px_},
                      {"fps", jsonNumber(fps_)},
                      {"frames", notes_.size()}};
-    track["model"] = {{"id", model_.id},
-                      {"licence", model_.licence},
-                      {"vertices", model_.numVertices()},
-                      {"identity_modes", model_.numIdentity()},
-                      {"expression_modes", model_.numExpression()}};
+    track["model"] = modelJson(model_, modelReference(arguments_.model));
     track["warnings"] = warnings_;
     track["identity"] = jsonRows(identity_.identity);
     track["identity_frames"] = identity_frames;

@@ -1,0 +1,206 @@
+#include "apps/facet/head.h"
+
+#include <cstdio>
+
+#include "apps/facet/model_library.h"
+#include "core/error.h"
+#include "core/io/files.h"
+#include "core/io/image_io.h"
+#include "core/io/npz.h"
+
+namespace fs = std::filesystem;
+
+namespace facet {
+namespace {
+
+using nlohmann::json;
+
+json readJson(const fs::path& path) {
+  try {
+    return json::parse(readText(path));
+  } catch (const json::exception& error) {
+    fail(ErrorKind::kInput, path.string(), ": is not the JSON that facet wrote (", error.what(),
+         "); make the result again");
+  }
+}
+
+// Runs `read` and names the file when a key is missing or of another kind.
+template <typename Read>
+auto reading(const fs::path& path, const Read& read) {
+  try {
+    return read();
+  } catch (const json::exception& error) {
+    fail(ErrorKind::kInput, path.string(), ": lacks what a result has (", error.what(),
+         "); it may come from another version of facet; make the result again");
+  }
+}
+
+Eigen::VectorXf vectorFrom(const json& values) {
+  const auto list = values.get<std::vector<float>>();
+  return Eigen::Map<const Eigen::VectorXf>(list.data(), static_cast<Eigen::Index>(list.size()));
+}
+
+Eigen::MatrixXf matrixFrom(const json& rows) {
+  Eigen::MatrixXf matrix;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Eigen::VectorXf row = vectorFrom(rows[i]);
+    if (i == 0) matrix.resize(static_cast<Eigen::Index>(rows.size()), row.size());
+    if (row.size() != matrix.cols()) throw json::other_error::create(501, "ragged matrix", &rows);
+    matrix.row(static_cast<Eigen::Index>(i)) = row.transpose();
+  }
+  return matrix;
+}
+
+// A camera of the matrices that results hold.
+Camera cameraFrom(const Eigen::MatrixXf& intrinsics, const Eigen::MatrixXf& camera_from_model,
+                  bool is_perspective, int width_px, int height_px) {
+  Camera camera;
+  camera.width_px = width_px;
+  camera.height_px = height_px;
+  camera.principal_px = intrinsics.topRightCorner<2, 1>();
+  if (is_perspective) {
+    camera.focal_px = intrinsics(0, 0);
+  } else {
+    camera.projection = Camera::Projection::kScaledOrthographic;
+    camera.scale_px_per_mm = intrinsics(0, 0);
+  }
+  camera.camera_from_model.matrix() = camera_from_model;
+  return camera;
+}
+
+// The model that a result names in `record`, with all parts.
+void loadModelOf(const fs::path& file, const json& record, const std::string& model_name, Session& session,
+                 Head& head) {
+  const std::string name = !model_name.empty()
+                               ? model_name
+                               : record.value("reference", record.at("id") == "facet-head" ? "builtin" : "");
+  if (name.empty()) {
+    fail(ErrorKind::kModel, file.string(), ": does not say where its model ",
+         record.at("id").get<std::string>(), " lies; name it with --model");
+  }
+  try {
+    head.model = loadNamedModel(name, session);
+  } catch (const Error& error) {
+    fail(ErrorKind::kModel, file.string(), ": its model cannot be loaded: ", error.what(),
+         "; if it has moved, name it with --model");
+  }
+  head.model_reference = modelReference(name);
+  const int vertices = record.at("vertices"), modes = record.at("expression_modes");
+  completeFromBuiltin(name, head.model, session);
+  if (head.model.numVertices() != vertices || head.model.numExpression() != modes) {
+    fail(ErrorKind::kModel, file.string(), ": was made with the model ", record.at("id").get<std::string>(),
+         " of ", vertices, " vertices and ", modes, " expressions, and ", name, " has ",
+         head.model.numVertices(), " and ", head.model.numExpression(), "; name the right one with --model");
+  }
+}
+
+void readTexture(const fs::path& folder, Head& head) {
+  const fs::path texture = folder / "maps/texture.png", visibility = folder / "maps/visibility.png";
+  if (fs::exists(texture)) head.texture = readPhoto(texture);
+  if (fs::exists(visibility)) head.visibility = readPhoto(visibility);
+}
+
+Head openResult(const fs::path& folder, const std::string& model_name, Session& session) {
+  const fs::path file = folder / "fit.json";
+  const json fit = readJson(file);
+  Head head;
+  reading(file, [&] {
+    if (!fit.contains("identity")) {
+      fail(ErrorKind::kInput, file.string(),
+           ": holds no fit; run facet reconstruct again without --stop-after detect");
+    }
+    loadModelOf(file, fit.at("model"), model_name, session, head);
+    head.identity = vectorFrom(fit.at("identity"));
+    const json& view = fit.at("views").at(0);
+    HeadFrame frame;
+    frame.expression = vectorFrom(view.at("expression"));
+    if (view.contains("joint_rotations")) frame.pose = matrixFrom(view["joint_rotations"]);
+    const json& camera = view.at("camera");
+    frame.camera =
+        cameraFrom(matrixFrom(camera.at("K")), matrixFrom(camera.at("camera_from_model")),
+                   camera.at("projection") == "perspective", camera.at("width"), camera.at("height"));
+    head.frames.push_back(std::move(frame));
+    for (const json& input : fit.at("inputs"))
+      head.inputs.push_back({{"file", fs::path(input.at("path").get<std::string>()).filename().string()},
+                             {"sha256", input.at("sha256")}});
+    return 0;
+  });
+  readTexture(folder, head);
+  return head;
+}
+
+Eigen::MatrixXf matrixFrom(const NpyArray& array) {
+  const std::vector<float> values = array.asFloat();
+  const Eigen::Index rows = array.shape.empty() ? 1 : array.shape[0];
+  using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  return Eigen::Map<const Rows>(values.data(), rows,
+                                rows == 0 ? 0 : static_cast<Eigen::Index>(values.size()) / rows);
+}
+
+Head openClip(const fs::path& folder, const std::string& model_name, Session& session) {
+  const fs::path file = folder / "track.json";
+  const json track = readJson(file);
+  Head head;
+  head.is_clip = true;
+  reading(file, [&] {
+    loadModelOf(file, track.at("model"), model_name, session, head);
+    head.identity = vectorFrom(track.at("identity"));
+    const json& clip = track.at("clip");
+    head.frames_per_second = clip.at("fps");
+    head.inputs.push_back({{"file", fs::path(clip.at("path").get<std::string>()).filename().string()},
+                           {"sha256", clip.value("sha256", "")}});
+    for (int i = 0; i < clip.at("frames").get<int>(); ++i) {
+      char name[24];
+      std::snprintf(name, sizeof name, "%06d.npz", i);
+      const fs::path path = folder / "frames" / name;
+      Npz arrays = readNpz(path);
+      const auto array = [&](const char* key) -> const NpyArray& {
+        const auto found = arrays.find(key);
+        if (found == arrays.end())
+          fail(ErrorKind::kInput, path.string(), ": has no array ", key, "; run facet track again");
+        return found->second;
+      };
+      if (array("has_face").asInt32().at(0) == 0) continue;
+      HeadFrame frame;
+      frame.time_s = array("time_s").asDouble().at(0);
+      frame.expression = matrixFrom(array("expression"));
+      if (arrays.count("joint_rotations") > 0) frame.pose = matrixFrom(array("joint_rotations"));
+      frame.camera = cameraFrom(matrixFrom(array("K")), matrixFrom(array("camera_from_model")), true,
+                                clip.at("width"), clip.at("height"));
+      head.frames.push_back(std::move(frame));
+    }
+    return 0;
+  });
+  if (head.frames.empty()) fail(ErrorKind::kInput, file.string(), ": no frame of the clip shows a face");
+  readTexture(folder, head);
+  return head;
+}
+
+}  // namespace
+
+Head openHead(const std::string& input, const std::string& model_name, Session& session) {
+  const fs::path folder = input;
+  if (fs::exists(folder / "fit.json")) return openResult(folder, model_name, session);
+  if (fs::exists(folder / "track.json")) return openClip(folder, model_name, session);
+  if (fs::exists(folder / "face0/fit.json")) {
+    fail(ErrorKind::kUsage, input, ": holds several faces; name one of them, such as ",
+         (folder / "face0").string());
+  }
+  if (!model_name.empty()) {
+    fail(ErrorKind::kUsage, "--model names the model of a result, and ", input, " is none");
+  }
+  Head head;
+  head.model = loadNamedModel(input, session);
+  head.model_reference = modelReference(input);
+  if (!head.model.hasNamedShapes() || !head.model.hasUsableUv())
+    completeFromBuiltin(input, head.model, session);
+  return head;
+}
+
+std::string provenanceJson(const MorphableModel& model, const json& inputs) {
+  json record = {{"facet_version", FACET_VERSION}, {"model", model.id}, {"licence", model.licence}};
+  if (!inputs.empty()) record["inputs"] = inputs;
+  return record.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace facet

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "apps/facet/command.h"
+#include "assets/head_asset.h"
+#include "core/camera.h"
+#include "core/image.h"
+#include "core/morphable_model.h"
+
+namespace facet {
+
+// One frame of a clip, or the one photo of a result.
+struct HeadFrame {
+  double time_s = 0;
+  Eigen::VectorXf expression;  // L
+  Points3 pose;                // J×3 of a model with joints, or empty
+  Camera camera;
+};
+
+// A head as a model, a result of `facet reconstruct` or one of `facet track` holds it.
+struct Head {
+  MorphableModel model;
+  std::string model_reference;    // modelReference()
+  Eigen::VectorXf identity;       // empty = the mean
+  Image8 texture;                 // sRGB in the model's texture space, or empty
+  Image8 visibility;              // how well the photos show the texture's texels, or empty
+  std::vector<HeadFrame> frames;  // none of a model; one of a photo; those with a face of a clip
+  bool is_clip = false;
+  double frames_per_second = 0;                     // of a clip
+  nlohmann::json inputs = nlohmann::json::array();  // of the result: {"path", "sha256"}
+
+  Points3 neutral() const { return model.vertices(identity); }
+};
+
+// Opens a result folder, a clip's folder, or a model by name or file. The result's own model is loaded from
+// where it was, or from `model_name` if that is not empty; what it lacks is taken over from the built-in one.
+// Error(kInput) for a folder that is no result, Error(kModel) for a model that cannot be loaded or is not the
+// one that the result was made with.
+Head openHead(const std::string& input, const std::string& model_name, Session& session);
+
+// JSON for FaceAsset::extras_json: program, version, model, licence, inputs.
+std::string provenanceJson(const MorphableModel& model, const nlohmann::json& inputs);
+
+}  // namespace facet
