@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "apps/facet/clip_texture.h"
 #include "apps/facet/command.h"
 #include "apps/facet/drawing.h"
 #include "apps/facet/interrupt.h"
@@ -19,6 +20,7 @@
 #include "apps/facet/result_files.h"
 #include "core/error.h"
 #include "core/io/files.h"
+#include "core/io/image_io.h"
 #include "core/io/npz.h"
 #include "core/io/video_io.h"
 #include "fitting/tracker.h"
@@ -41,6 +43,7 @@ constexpr double kProgressSteps = 100;
 struct Arguments {
   std::string clip, output, model = "builtin";
   double focal_px = 0, folder_fps = 25;
+  int texture_size_px = 1024;
   bool no_overlay = false, force = false;
 };
 
@@ -175,11 +178,12 @@ class Work {
     fps_ = reader->fps();
 
     follow(*reader, spool);
-    const std::vector<int> identity_frames = learnIdentity(spool);
+    identity_frames_ = learnIdentity(spool);
     if (!arguments_.no_overlay) reader.emplace(openClip());
     fitFrames(*reader, spool, output.temporary());
+    makeTexture(output.temporary());
     const double seconds = secondsSince(start);
-    writeText(output.temporary() / "track.json", jsonText(trackJson(identity_frames)));
+    writeText(output.temporary() / "track.json", jsonText(trackJson()));
     throwIfInterrupted();
     output.commit();
 
@@ -373,6 +377,7 @@ class Work {
           if (!fit->isUsable()) fit.reset();
           if (fit) {
             note.pose = headPose(fit->camera.camera_from_model.linear());
+            rememberForTexture(i, *fit, prediction);
           } else {
             note.run = -1;  // the frames that follow are not smoothed with it
             warn("frame " + std::to_string(i) + ": the fit failed");
@@ -395,6 +400,31 @@ class Work {
       }
       if (drawing.valid()) drawing.get();
       if (video) video->finish();
+    });
+  }
+
+  // The frames that the identity was learned from are sharp and look in different directions: they are good
+  // for the texture, too.
+  void rememberForTexture(int frame, const FitResult& fit, const FacePrediction& prediction) {
+    if (std::find(identity_frames_.begin(), identity_frames_.end(), frame) == identity_frames_.end()) return;
+    TextureFrame candidate{frame, notes_[frame].pose, fit, prediction.crop, {}};
+    if (!builtin_) candidate.albedo = prediction.albedo;
+    texture_frames_.push_back(std::move(candidate));
+  }
+
+  void makeTexture(const fs::path& folder) {
+    if (model_.uv.rows() == 0)
+      return warn("model " + model_.id + " has no texture coordinates: no texture is made");
+    if (texture_frames_.empty()) return warn("no sharp frame could be fitted: no texture is made");
+    stage("make texture", [&](std::map<std::string, double>&) {
+      tell("make texture", 0.95);
+      VideoReader reader = openClip();
+      const FaceMaps maps = clipTexture(reader, model_, identity_.identity,
+                                        chooseTextureFrames(texture_frames_), arguments_.texture_size_px);
+      fs::create_directories(folder / "maps");
+      writePng(folder / "maps/texture.png", srgbFromLinear(maps.texture));
+      writePng(folder / "maps/albedo.png", srgbFromLinear(maps.albedo));
+      writePng(folder / "maps/visibility.png", dataToImage(maps.visibility));
     });
   }
 
@@ -442,7 +472,7 @@ class Work {
     return arrays;
   }
 
-  json trackJson(const std::vector<int>& identity_frames) const {
+  json trackJson() const {
     json track;
     track["facet_version"] = FACET_VERSION;
     track["clip"] = {{"path", arguments_.clip},
@@ -453,7 +483,7 @@ class Work {
     track["model"] = modelJson(model_, modelReference(arguments_.model));
     track["warnings"] = warnings_;
     track["identity"] = jsonRows(identity_.identity);
-    track["identity_frames"] = identity_frames;
+    track["identity_frames"] = identity_frames_;
     track["focal_px"] = jsonNumber(identity_.focal_px);
     track["expression_names"] = model_.expression_names;
     if (model_.skeleton) track["joint_names"] = model_.skeleton->names;
@@ -485,6 +515,8 @@ class Work {
   double fps_ = 0;
   std::vector<FrameNote> notes_;
   ClipIdentity identity_;
+  std::vector<int> identity_frames_;
+  std::vector<TextureFrame> texture_frames_;
   std::map<int, FacePrediction> window_;
   std::vector<std::string> warnings_;
   json stages_ = json::array();
@@ -509,6 +541,10 @@ void addTrack(CLI::App& app, Session& session) {
   verb->add_option("--focal-px", arguments->focal_px, "known focal length, pixels; 0 = estimate it")
       ->check(CLI::Range(0.0, 1e6))
       ->envname(environmentName("focal-px"));
+  verb->add_option("--texture-size", arguments->texture_size_px, "side of the texture maps, pixels")
+      ->check(CLI::Range(64, 8192))
+      ->envname(environmentName("texture-size"))
+      ->capture_default_str();
   verb->add_option("--fps", arguments->folder_fps, "frames per second of a folder")
       ->check(CLI::Range(0.1, 1000.0))
       ->capture_default_str();
