@@ -1,5 +1,7 @@
 #include "render/uv_maps.h"
 
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "core/check.h"
@@ -68,6 +70,64 @@ void dilateSeams(ImageF& map, Image8& coverage, int iterations) {
     });
     coverage = grown;
   }
+}
+
+void padSeams(ImageF& map, const Image8& coverage) {
+  // A few texels by their neighbours alone: bilinear filtering along an island's border reads these.
+  constexpr int kNearTexels = 4, kRowsPerChunk = 16;
+  struct Level {
+    ImageF colour;
+    Image8 known;  // 255 = an average of covered texels
+  };
+  std::vector<Level> levels = {{std::move(map), coverage}};
+  dilateSeams(levels[0].colour, levels[0].known, kNearTexels);
+  const int channels = levels[0].colour.channels();
+  while (levels.back().colour.width() > 1 || levels.back().colour.height() > 1) {
+    const Level& fine = levels.back();
+    const int fine_width = fine.colour.width(), fine_height = fine.colour.height();
+    const int width = (fine_width + 1) / 2, height = (fine_height + 1) / 2;
+    Level coarse = {ImageF(width, height, channels), Image8(width, height, 1)};
+    parallelFor(height, kRowsPerChunk, [&](int begin, int end) {
+      for (int y = begin; y < end; ++y) {
+        for (int x = 0; x < width; ++x) {
+          int count = 0;
+          float* const cell = coarse.colour.at(x, y);
+          for (int k = 0; k < 4; ++k) {
+            const int fx = 2 * x + (k & 1), fy = 2 * y + (k >> 1);
+            if (fx >= fine_width || fy >= fine_height || *fine.known.at(fx, fy) == 0) continue;
+            for (int c = 0; c < channels; ++c) cell[c] += fine.colour.at(fx, fy)[c];
+            ++count;
+          }
+          if (count == 0) continue;
+          for (int c = 0; c < channels; ++c) cell[c] /= static_cast<float>(count);
+          *coarse.known.at(x, y) = 255;
+        }
+      }
+    });
+    levels.push_back(std::move(coarse));
+  }
+  const bool has_any = *levels.back().known.at(0, 0) != 0;
+  for (std::size_t level = levels.size() - 1; has_any && level-- > 0;) {
+    Level& fine = levels[level];
+    const ImageF& coarse = levels[level + 1].colour;
+    parallelFor(fine.colour.height(), kRowsPerChunk, [&](int begin, int end) {
+      for (int y = begin; y < end; ++y) {
+        for (int x = 0; x < fine.colour.width(); ++x) {
+          if (*fine.known.at(x, y) != 0) continue;
+          // Bilinear: the cell above this one and those on this side of it.
+          const int cx = x / 2, cy = y / 2;
+          const int nx = std::clamp(cx + ((x & 1) ? 1 : -1), 0, coarse.width() - 1);
+          const int ny = std::clamp(cy + ((y & 1) ? 1 : -1), 0, coarse.height() - 1);
+          for (int c = 0; c < channels; ++c) {
+            fine.colour.at(x, y)[c] = 0.5625F * coarse.at(cx, cy)[c] +
+                                      0.1875F * (coarse.at(nx, cy)[c] + coarse.at(cx, ny)[c]) +
+                                      0.0625F * coarse.at(nx, ny)[c];
+          }
+        }
+      }
+    });
+  }
+  map = std::move(levels[0].colour);
 }
 
 }  // namespace facet

@@ -23,6 +23,12 @@ Image8 uvCoverage(const Fragments& uv_fragments);
 // in.
 void dilateSeams(ImageF& map, Image8& coverage, int iterations);
 
+// Fills all that no island covers, so that no mipmap level, however small, sees a background: next to the
+// islands as dilateSeams() does, farther out from coarser and coarser averages of the covered texels (Gortler
+// et al., "The Lumigraph", SIGGRAPH 1996, section 3.4: pull-push). Covered texels keep their values; a map
+// without any stays as it is. Time goes with the number of texels, not with the width of the gaps.
+void padSeams(ImageF& map, const Image8& coverage);
+
 struct ExtractedTexture {
   ImageF colour;      // size×size×3 linear RGB; 0 where nothing is seen
   ImageF visibility;  // size×size×1 in [0, 1]: how squarely and certainly the photo sees the texel

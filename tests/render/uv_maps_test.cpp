@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/io/model_io.h"
 #include "core/morphable_model.h"
 #include "render/face_renderer.h"
 #include "tests/render/shapes.h"
@@ -106,6 +107,48 @@ TEST_CASE("dilateSeams: grows by one texel per iteration with the mean of its co
   Image8 none(7, 5, 1);
   dilateSeams(map, none, 3);
   CHECK(map.at(0, 0)[0] == -1);
+}
+
+TEST_CASE("padSeams: no mipmap level sees the background, and covered texels stay as they are") {
+  const Mesh mesh = loadModel("builtin").mesh(loadModel("builtin").mean);
+  for (const int size : {512, 331}) {
+    const Fragments layout = rasterizeUv(mesh, size);
+    const Image8 coverage = uvCoverage(layout);
+    constexpr float kBackground = -1000;
+    ImageF map(size, size, 2, kBackground);
+    for (int y = 0; y < size; ++y) {
+      for (int x = 0; x < size; ++x) {
+        if (*coverage.at(x, y) == 0) continue;
+        map.at(x, y)[0] = 1;
+        map.at(x, y)[1] = static_cast<float>((7 * x + 3 * y) % 11);
+      }
+    }
+    const ImageF before = map;
+    padSeams(map, coverage);
+    for (int y = 0; y < size; ++y) {
+      for (int x = 0; x < size; ++x) {
+        if (*coverage.at(x, y) != 0) REQUIRE(map.at(x, y)[1] == before.at(x, y)[1]);
+        REQUIRE(map.at(x, y)[1] >= 0);
+        REQUIRE(map.at(x, y)[1] <= 10);
+      }
+    }
+    // Boxes of all sizes, as graphics hardware averages them.
+    for (int box = 2; box <= size; box *= 2) {
+      for (int top = 0; top + box <= size; top += box) {
+        for (int left = 0; left + box <= size; left += box) {
+          float sum = 0;
+          for (int k = 0; k < box * box; ++k) sum += map.at(left + k % box, top + k / box)[0];
+          REQUIRE(sum / static_cast<float>(box * box) == doctest::Approx(1).epsilon(1e-4));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("padSeams: a map that nothing covers stays as it is") {
+  ImageF map(5, 3, 1, 7.0F);
+  padSeams(map, Image8(5, 3, 1));
+  CHECK(*map.at(4, 2) == 7);
 }
 
 TEST_CASE("extractTexture: a texture rendered onto a sphere comes back where the photo sees it") {
