@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
+#include "assets/baked_maps.h"
 #include "core/check.h"
 
 namespace facet {
@@ -71,6 +73,17 @@ std::vector<AssetTarget> chosenTargets(const MorphableModel& model, const HeadAs
 }
 
 }  // namespace
+
+HeadTextures headTextures(const MorphableModel& model, const Points3& neutral, Image8 base_colour) {
+  HeadTextures textures;
+  if (base_colour.empty() || !model.hasUsableUv()) return textures;
+  OcclusionRoughnessOptions options;
+  options.size_px = base_colour.width();
+  textures.base_colour = std::make_shared<const Image8>(std::move(base_colour));
+  textures.occlusion_roughness =
+      std::make_shared<const Image8>(occlusionRoughnessMap(model, neutral, options));
+  return textures;
+}
 
 std::vector<AssetTarget> arkitTargets(const MorphableModel& model) {
   std::vector<AssetTarget> targets;

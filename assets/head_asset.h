@@ -30,6 +30,10 @@ struct HeadTextures {
   std::shared_ptr<const Image8> base_colour, occlusion_roughness, normal;  // as in AssetMaterial
 };
 
+// A head's images: its base colour (sRGB, in the model's texture space; may be empty) and, of the same size,
+// the data maps that go with it.
+HeadTextures headTextures(const MorphableModel& model, const Points3& neutral, Image8 base_colour);
+
 // ARKit shapes of a model, among its blendshapes or expressions, by ARKit's names in the model's order.
 // Shapes that the model has in two halves (browInnerUp, cheekPuff of ICT-FaceKit) are joined.
 std::vector<AssetTarget> arkitTargets(const MorphableModel& model);

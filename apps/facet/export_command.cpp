@@ -111,9 +111,7 @@ class Export {
       cv::resize(from, to, to.size(), 0, 0, size_px < colour.width() ? cv::INTER_AREA : cv::INTER_CUBIC);
       colour = std::move(resized);
     }
-    HeadTextures textures;
-    if (!colour.empty()) textures.base_colour = std::make_shared<const Image8>(std::move(colour));
-    return textures;
+    return headTextures(head_.model, head_.neutral(), std::move(colour));
   }
 
   FaceAsset asset() const {

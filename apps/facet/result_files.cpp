@@ -86,9 +86,7 @@ Npz fitArrays(const MorphableModel& model, const Photo& photo, const Reconstruct
 
 void writeFaceGlb(const std::filesystem::path& path, const MorphableModel& model, const Photo& photo,
                   const Reconstruction& result, Image8 texture) {
-  HeadTextures textures;
-  if (!texture.empty()) textures.base_colour = std::make_shared<const Image8>(std::move(texture));
-  FaceAsset asset = headAsset(model, result.neutral, textures,
+  FaceAsset asset = headAsset(model, result.neutral, headTextures(model, result.neutral, std::move(texture)),
                               result.appearance.vertex_albedo.colwise().mean().transpose());
   asset.extras_json =
       provenanceJson(model, {{{"file", photo.path.filename().string()}, {"sha256", photo.sha256}}});
