@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "core/mesh_parts.h"
 #include "core/parallel.h"
 #include "render/uv_maps.h"
 
@@ -24,42 +25,6 @@ Eigen::Vector3f latticeDirection(int index, int count) {
   const float radius = std::sqrt(std::max(0.0F, 1 - z * z));
   const float angle = golden_angle * static_cast<float>(index);
   return {radius * std::cos(angle), radius * std::sin(angle), z};
-}
-
-std::vector<std::vector<int>> neighboursOf(const Triangles& triangles, int num_vertices) {
-  std::vector<std::vector<int>> neighbours(static_cast<std::size_t>(num_vertices));
-  for (Eigen::Index f = 0; f < triangles.rows(); ++f) {
-    for (int k = 0; k < 3; ++k) {
-      neighbours[triangles(f, k)].push_back(triangles(f, (k + 1) % 3));
-      neighbours[triangles(f, (k + 1) % 3)].push_back(triangles(f, k));
-    }
-  }
-  return neighbours;
-}
-
-// Values spread over the mesh by about `length_mm` (one standard deviation): repeated means of neighbours.
-void spread(const Points3& vertices, const std::vector<std::vector<int>>& neighbours, double length_mm,
-            Eigen::VectorXf& values) {
-  double edges_mm = 0;
-  std::size_t count = 0;
-  for (std::size_t v = 0; v < neighbours.size(); ++v) {
-    for (const int other : neighbours[v]) edges_mm += (vertices.row(v) - vertices.row(other)).norm();
-    count += neighbours[v].size();
-  }
-  if (count == 0) return;
-  // One round moves by half an edge, root mean square.
-  const double step_mm = edges_mm / static_cast<double>(count) / std::sqrt(2.0);
-  const int rounds = std::max(1, static_cast<int>(std::lround(std::pow(length_mm / step_mm, 2))));
-  for (int round = 0; round < rounds; ++round) {
-    const Eigen::VectorXf before = values;
-    for (std::size_t v = 0; v < neighbours.size(); ++v) {
-      if (neighbours[v].empty()) continue;
-      float sum = 0;
-      for (const int other : neighbours[v]) sum += before[other];
-      const auto i = static_cast<Eigen::Index>(v);
-      values[i] = 0.5F * before[i] + 0.5F * sum / static_cast<float>(neighbours[v].size());
-    }
-  }
 }
 
 bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
@@ -180,16 +145,15 @@ Eigen::VectorXf skinRoughness(const MorphableModel& model) {
   constexpr float kEye = 0.1F, kTeeth = 0.22F, kMouth = 0.35F, kLips = 0.34F;
   constexpr double kRegionBorder_mm = 10, kLipBorder_mm = 1.5;
   const std::vector<Surface> surface = surfaces(model);
-  const auto neighbours = neighboursOf(model.triangles, model.numVertices());
   Eigen::VectorXf roughness(model.numVertices());
   for (int v = 0; v < model.numVertices(); ++v) {
     roughness[v] = roughnessOfRegion(model.region.empty() ? "" : model.region_names[model.region[v]]);
   }
-  spread(model.mean, neighbours, kRegionBorder_mm, roughness);
+  roughness = spreadOver(model.mean, model.triangles, std::move(roughness), kRegionBorder_mm);
   for (int v = 0; v < model.numVertices(); ++v) {
     if (!model.region.empty() && model.region_names[model.region[v]].starts_with("lip")) roughness[v] = kLips;
   }
-  spread(model.mean, neighbours, kLipBorder_mm, roughness);
+  roughness = spreadOver(model.mean, model.triangles, std::move(roughness), kLipBorder_mm);
   for (int v = 0; v < model.numVertices(); ++v) {
     if (surface[v] == Surface::kEye) roughness[v] = kEye;
     if (surface[v] == Surface::kTeeth) roughness[v] = kTeeth;
@@ -217,7 +181,7 @@ Image8 occlusionRoughnessMap(const MorphableModel& model, const Points3& neutral
       if (surface[v] == Surface::kEye) occlusion[v] = kDarkestEye + (1 - kDarkestEye) * occlusion[v];
     }
   }
-  spread(neutral, neighboursOf(model.triangles, model.numVertices()), kNoise_mm, occlusion);
+  occlusion = spreadOver(neutral, model.triangles, std::move(occlusion), kNoise_mm);
   Points3 values(model.numVertices(), 3);
   values.col(0) = occlusion;
   values.col(1) = skinRoughness(model);

@@ -110,6 +110,35 @@ Triangles borderEdges(const Triangles& triangles, const std::vector<int>& welded
   return border;
 }
 
+Eigen::VectorXf spreadOver(const Points3& vertices, const Triangles& triangles, Eigen::VectorXf values,
+                           double length_mm) {
+  std::vector<std::vector<int>> neighbours(static_cast<std::size_t>(vertices.rows()));
+  double edges_mm = 0;
+  for (Eigen::Index f = 0; f < triangles.rows(); ++f) {
+    for (int k = 0; k < 3; ++k) {
+      const int from = triangles(f, k), to = triangles(f, (k + 1) % 3);
+      neighbours[from].push_back(to);
+      neighbours[to].push_back(from);
+      edges_mm += (vertices.row(from) - vertices.row(to)).norm();
+    }
+  }
+  if (triangles.rows() == 0) return values;
+  // One round moves by half an edge, root mean square.
+  const double step_mm = edges_mm / static_cast<double>(triangles.size()) / std::sqrt(2.0);
+  const int rounds = std::max(1, static_cast<int>(std::lround(std::pow(length_mm / step_mm, 2))));
+  for (int round = 0; round < rounds; ++round) {
+    const Eigen::VectorXf before = values;
+    for (Eigen::Index v = 0; v < values.size(); ++v) {
+      const std::vector<int>& around = neighbours[static_cast<std::size_t>(v)];
+      if (around.empty()) continue;
+      float sum = 0;
+      for (const int other : around) sum += before[other];
+      values[v] = 0.5F * before[v] + 0.5F * sum / static_cast<float>(around.size());
+    }
+  }
+  return values;
+}
+
 std::vector<std::int32_t> mirroredVertices(const Points3& vertices, const std::vector<std::uint8_t>& region) {
   constexpr float kTolerance_mm = 0.5F;
   const PointGrid grid(vertices, kTolerance_mm);

@@ -41,6 +41,11 @@ std::vector<int> connectedParts(const Triangles& triangles, const std::vector<in
 // F×3: 1 where the edge opposite a triangle's corner belongs to no other triangle of the welded mesh.
 Triangles borderEdges(const Triangles& triangles, const std::vector<int>& welded);
 
+// V values spread over the mesh by about `length_mm` (one standard deviation), as by heat: repeated means of
+// neighbours. Steps between regions become slopes.
+Eigen::VectorXf spreadOver(const Points3& vertices, const Triangles& triangles, Eigen::VectorXf values,
+                           double length_mm);
+
 // Pairs each vertex with one at its mirrored place (x -> -x, within half a millimetre): V indices. Where
 // parts touch, several vertices share a place; those of the same region (V labels, may be empty) belong
 // together. Empty when the mesh is not symmetric.

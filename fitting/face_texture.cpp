@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
+#include <string>
 #include <utility>
 
 #include "core/check.h"
+#include "core/mesh_parts.h"
 #include "render/uv_maps.h"
 
 namespace facet {
@@ -12,9 +15,16 @@ namespace {
 
 // Light below this part of the mean shading is not divided out of the texture: it would only amplify noise.
 constexpr float kMinShading = 0.25F;
-constexpr int kSeamTexels = 8;
 // Probability from which something in front of the skin begins to hide it, and from which it does.
 constexpr float kCoveredFrom = 0.25F, kCoveredSurely = 0.6F;
+// Width of the border between hair and skin.
+constexpr double kHairline_mm = 5;
+// Area of hair over area of skin from which a head begins to count as having hair, and from which it does.
+constexpr float kHairFrom = 0.06F, kHairSurely = 0.15F;
+constexpr float kSurelyHair = 0.8F;   // probability
+constexpr float kEnoughHair = 5e-3F;  // share of the texture that shows hair, to take its colour from there
+// Where the hair that a picture shows mostly faces, in the model frame.
+const Eigen::Vector3f kHairNormal(0, 0.6F, 0.8F);
 // Scalp and forehead wear a hat when this share of what is seen of them is covered.
 constexpr float kHatShare = 0.6F;
 // Of the visibility: how much more the picture counts that sees a texel best.
@@ -92,42 +102,108 @@ void paintOtherMaterials(const MorphableModel& model, const Fragments& layout, c
   }
 }
 
+// V, in [0, 1]: vertices of the regions that are named, with soft borders; zeros of a model without regions.
+Eigen::VectorXf softRegion(const MorphableModel& model, std::initializer_list<const char*> names) {
+  Eigen::VectorXf inside = Eigen::VectorXf::Zero(model.numVertices());
+  if (model.region.empty()) return inside;
+  for (Eigen::Index v = 0; v < inside.size(); ++v) {
+    const std::string& region = model.region_names[model.region[static_cast<std::size_t>(v)]];
+    for (const char* name : names) {
+      if (region == name) inside[v] = 1;
+    }
+  }
+  return spreadOver(model.mean, model.triangles, std::move(inside), kHairline_mm);
+}
+
 // Glasses, hands and hair in front of the face are not its skin. On scalp and forehead hair counts as seen
 // where it grows, and what the parsing takes for a cover is believed only where it covers most of them: a
-// hat, not a fringe.
-void distrustCovers(const MorphableModel& model, const Fragments& layout, const ImageF& position_map,
-                    const Camera& camera, const FaceParsing& parsing, ExtractedTexture& extracted) {
-  std::vector<bool> is_hairy(model.region_names.size(), false);
-  for (std::size_t r = 0; r < is_hairy.size(); ++r)
-    is_hairy[r] = model.region_names[r] == "scalp" || model.region_names[r] == "forehead";
-  ImageF covered(layout.width, layout.height, 1, 0.0F);
-  std::vector<std::uint8_t> hairy(static_cast<std::size_t>(layout.width) * layout.height, 0);
+// hat, not a fringe. `hairy` is 1 there, size×size×1. Returns how
+// certainly hair is seen there.
+ImageF distrustCovers(const Fragments& layout, const ImageF& hairy, const ImageF& position_map,
+                      const Camera& camera, const FaceParsing& parsing, ExtractedTexture& extracted) {
+  ImageF cover(layout.width, layout.height, 1, 0.0F), hair = cover;
   int num_hairy = 0, num_hairy_covered = 0;
   for (int y = 0; y < layout.height; ++y) {
     for (int x = 0; x < layout.width; ++x) {
-      const int f = layout.triangle(x, y);
-      if (f < 0 || *extracted.visibility.at(x, y) == 0) continue;
+      if (layout.triangle(x, y) < 0 || *extracted.visibility.at(x, y) == 0) continue;
       const auto photo_px =
           camera.imageFromModel(Eigen::Vector3f(Eigen::Map<const Eigen::Vector3f>(position_map.at(x, y))));
       if (!photo_px) continue;
-      float& cover = *covered.at(x, y);
-      cover = parsing.at(*photo_px, {FacePart::kGlasses, FacePart::kOccluder}, 0);
-      if (!model.region.empty() && is_hairy[model.region[model.triangles(f, 0)]]) {
-        hairy[static_cast<std::size_t>(y) * layout.width + x] = 1;
-        ++num_hairy;
-        num_hairy_covered += cover > kCoveredSurely;
-      } else {
-        cover += parsing.at(*photo_px, {FacePart::kHair}, 0);
-      }
+      *cover.at(x, y) = parsing.at(*photo_px, {FacePart::kGlasses, FacePart::kOccluder}, 0);
+      *hair.at(x, y) = parsing.at(*photo_px, {FacePart::kHair}, 0);
+      if (*hairy.at(x, y) < 0.5F) continue;
+      ++num_hairy;
+      num_hairy_covered += *cover.at(x, y) > kCoveredSurely;
     }
   }
   const bool has_hat = num_hairy_covered > kHatShare * static_cast<float>(num_hairy);
-  for (int y = 0; y < layout.height; ++y) {
-    for (int x = 0; x < layout.width; ++x) {
-      if (hairy[static_cast<std::size_t>(y) * layout.width + x] && !has_hat) continue;
-      *extracted.visibility.at(x, y) *= 1 - smoothStep(kCoveredFrom, kCoveredSurely, *covered.at(x, y));
+  for (std::size_t i = 0; i < cover.size(); ++i) {
+    const float bare = 1 - hairy.data()[i];
+    const float hidden = (has_hat ? 1 : bare) * cover.data()[i] + bare * hair.data()[i];
+    extracted.visibility.data()[i] *= 1 - smoothStep(kCoveredFrom, kCoveredSurely, hidden);
+  }
+  for (std::size_t i = 0; i < hair.size(); ++i)
+    hair.data()[i] *= hairy.data()[i] * extracted.visibility.data()[i];
+  return hair;
+}
+
+// What the pictures show of the hair.
+struct Hair {
+  float coverage = 0;  // in [0, 1]: whether there is some worth the name
+  Eigen::Vector3f albedo = Eigen::Vector3f::Zero();
+};
+
+// From the pictures themselves: hair stands off the head, so that most of it lies beside the fitted surface.
+Hair hairOf(const std::vector<TextureView>& views) {
+  constexpr int kSteps = 96;  // samples along a side of the parsed crop
+  double hair = 0, skin = 0;
+  Eigen::Vector3d colour = Eigen::Vector3d::Zero();
+  for (const TextureView& view : views) {
+    if (view.parsing == nullptr) continue;
+    const FaceCrop& crop = view.parsing->crop;
+    const Eigen::Vector3d light = view.light.shading(kHairNormal.normalized()).cwiseMax(0.05F).cast<double>();
+    for (int i = 0; i < kSteps * kSteps; ++i) {
+      const Eigen::Vector2f in_crop((i % kSteps + 0.5F) / kSteps - 0.5F, (i / kSteps + 0.5F) / kSteps - 0.5F);
+      const Eigen::Vector2f at_px = crop.center_px + crop.side_px * in_crop;
+      const int x = static_cast<int>(std::floor(at_px.x())), y = static_cast<int>(std::floor(at_px.y()));
+      if (x < 0 || y < 0 || x >= view.photo->width() || y >= view.photo->height()) continue;
+      skin += view.parsing->at(at_px, {FacePart::kSkin}, 0);
+      const float certainty = view.parsing->at(at_px, {FacePart::kHair}, 0);
+      if (certainty < kSurelyHair) continue;
+      hair += certainty;
+      for (int c = 0; c < 3; ++c) {
+        const float srgb = static_cast<float>(view.photo->at(x, y)[c]) / 255;
+        colour[c] += certainty * linearFromSrgb(srgb) / light[c];
+      }
     }
   }
+  if (hair <= 0) return {};
+  return {smoothStep(kHairFrom, kHairSurely, static_cast<float>(hair / std::max(skin, 1.0))),
+          (colour / hair).cwiseMin(1.0).cast<float>()};
+}
+
+// The colours to complete the head with: hair on the scalp of a head that has hair, so that it is not bald
+// where no picture shows it. Its colour is that of the hair in front, as far as there is some. Hair that is
+// seen counts too: the completed colours are brought to the tone of the seen ones, and skin must not be
+// compared with hair.
+ImageF withHairOnScalp(const Mesh& mesh, const Fragments& layout, const MorphableModel& model, Hair hair,
+                       const ImageF& seen, const ImageF& hair_seen, ImageF albedo) {
+  if (hair.coverage <= 0) return albedo;
+  double weight = 0;
+  Eigen::Vector3d colour = Eigen::Vector3d::Zero();
+  for (std::size_t i = 0; i < hair_seen.size(); ++i) {
+    weight += hair_seen.data()[i];
+    colour += hair_seen.data()[i] * Eigen::Map<const Eigen::Vector3f>(seen.data() + 3 * i).cast<double>();
+  }
+  const float in_front =
+      smoothStep(0, kEnoughHair, static_cast<float>(weight / static_cast<double>(hair_seen.size())));
+  if (weight > 0) hair.albedo += in_front * ((colour / weight).cast<float>() - hair.albedo);
+  const ImageF scalp = attributesInUv(mesh, layout, softRegion(model, {"scalp"}));
+  for (std::size_t i = 0; i < scalp.size(); ++i) {
+    Eigen::Map<Eigen::Vector3f> texel(albedo.data() + 3 * i);
+    texel += hair.coverage * std::max(scalp.data()[i], hair_seen.data()[i]) * (hair.albedo - texel);
+  }
+  return albedo;
 }
 
 // Unit normals per texel, 0 outside the layout.
@@ -173,9 +249,10 @@ FaceMaps makeFaceMaps(const MorphableModel& model, const Points3& vertex_albedo,
   maps.normal = normalsInUv(mesh, layout);
   maps.position = attributesInUv(mesh, layout, mesh.vertices);
   maps.albedo = attributesInUv(mesh, layout, vertex_albedo);
-  Image8 padded = coverage;
-  dilateSeams(maps.albedo, padded, kSeamTexels);
+  padSeams(maps.albedo, coverage);
 
+  const ImageF hairy = attributesInUv(mesh, layout, softRegion(model, {"scalp", "forehead"}));
+  ImageF hair_seen(size_px, size_px, 1, 0.0F);
   std::vector<ExtractedTexture> extracted;
   for (std::size_t i = 0; i < views.size(); ++i) {
     const TextureView& view = views[i];
@@ -184,14 +261,18 @@ FaceMaps makeFaceMaps(const MorphableModel& model, const Points3& vertex_albedo,
     removeLight(view.light, i == 0 ? maps.normal : normalsInUv(posed, layout), extracted.back().colour);
     distrustBackground(model, layout, maps.albedo, extracted.back());
     if (view.parsing == nullptr) continue;
-    distrustCovers(model, layout, i == 0 ? maps.position : attributesInUv(posed, layout, view.vertices),
-                   view.camera, *view.parsing, extracted.back());
+    const ImageF hair =
+        distrustCovers(layout, hairy, i == 0 ? maps.position : attributesInUv(posed, layout, view.vertices),
+                       view.camera, *view.parsing, extracted.back());
+    for (std::size_t t = 0; t < hair.size(); ++t)
+      hair_seen.data()[t] = std::max(hair_seen.data()[t], hair.data()[t]);
   }
   ExtractedTexture seen = joined(std::move(extracted));
-  maps.texture = completeTexture(mesh, seen, model.symmetry, maps.albedo);
+  maps.texture = completeTexture(
+      mesh, seen, model.symmetry,
+      withHairOnScalp(mesh, layout, model, hairOf(views), seen.colour, hair_seen, maps.albedo));
   paintOtherMaterials(model, layout, maps.albedo, seen, maps.texture);
-  padded = coverage;
-  dilateSeams(maps.texture, padded, kSeamTexels);
+  padSeams(maps.texture, coverage);
   maps.visibility = std::move(seen.visibility);
   return maps;
 }

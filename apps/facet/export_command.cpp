@@ -31,7 +31,6 @@ struct Arguments {
 };
 
 constexpr int kDefaultTextureSize_px = 1024;
-constexpr int kSeamTexels = 8;
 
 // The model's mean albedo in its texture space, sRGB; empty where it has none, or no layout for it.
 Image8 albedoTexture(const MorphableModel& model, int size_px) {
@@ -39,8 +38,7 @@ Image8 albedoTexture(const MorphableModel& model, int size_px) {
   const Mesh mesh = model.mesh(model.mean);
   const Fragments layout = rasterizeUv(mesh, size_px);
   ImageF colour = attributesInUv(mesh, layout, model.albedo_mean);
-  Image8 coverage = uvCoverage(layout);
-  dilateSeams(colour, coverage, kSeamTexels);
+  padSeams(colour, uvCoverage(layout));
   return srgbFromLinear(colour);
 }
 
