@@ -117,16 +117,25 @@ Matrix matrixFrom(const std::vector<Scalar>& values) {
 
 }  // namespace
 
-void writeObj(const fs::path& path, const Mesh& mesh, const std::string& texture_file) {
+void writeObj(const fs::path& path, const Mesh& mesh, const ObjOptions& options) {
   mesh.check("writeObj");
-  constexpr int kPositionDecimals = 5, kUvDecimals = 7, kColourDecimals = 4;
-  const bool has_colours = mesh.colours.rows() > 0, has_texture = !texture_file.empty();
-  const std::string material_file = path.stem().string() + ".mtl";
+  require(options.triangle_material.empty() ||
+              options.triangle_material.size() == static_cast<std::size_t>(mesh.triangles.rows()),
+          "writeObj: ", options.triangle_material.size(), " triangle materials for ", mesh.triangles.rows(),
+          " triangles");
+  constexpr int kUvDecimals = 7, kColourDecimals = 4;
+  // A hundredth of a micrometre in any unit.
+  const int position_decimals = options.unit == ExportUnit::kMillimetre   ? 5
+                                : options.unit == ExportUnit::kCentimetre ? 6
+                                                                          : 8;
+  const float scale = unitsPerMillimetre(options.unit);
+  const bool has_colours = mesh.colours.rows() > 0;
   TextWriter out;
-  if (has_texture) out << "mtllib " << material_file.c_str() << "\n";
+  if (!options.material_library.empty()) out << "mtllib " << options.material_library.c_str() << "\n";
   for (Eigen::Index v = 0; v < mesh.vertices.rows(); ++v) {
     out << "v";
-    for (int axis = 0; axis < 3; ++axis) (out << " ").fixed(mesh.vertices(v, axis), kPositionDecimals);
+    for (int axis = 0; axis < 3; ++axis)
+      (out << " ").fixed(scale * mesh.vertices(v, axis), position_decimals);
     for (int c = 0; has_colours && c < 3; ++c) (out << " ").fixed(mesh.colours(v, c), kColourDecimals);
     out << "\n";
   }
@@ -134,27 +143,44 @@ void writeObj(const fs::path& path, const Mesh& mesh, const std::string& texture
     (out << "vt ").fixed(mesh.uv(t, 0), kUvDecimals);
     (out << " ").fixed(mesh.uv(t, 1), kUvDecimals) << "\n";
   }
-  if (has_texture) out << "usemtl face\n";
-  for (Eigen::Index f = 0; f < mesh.triangles.rows(); ++f) {
+  const auto writeTriangle = [&](Eigen::Index f) {
     out << "f";
     for (int corner = 0; corner < 3; ++corner) {
       out << " " << mesh.triangles(f, corner) + 1;
       if (mesh.hasUv()) out << "/" << mesh.uv_triangles(f, corner) + 1;
     }
     out << "\n";
-  }
-  if (has_texture) {
-    fs::path material_path = path;
-    writeText(material_path.replace_filename(material_file),
-              "newmtl face\nKd 1 1 1\nmap_Kd " + texture_file + "\n");
+  };
+  const std::size_t num_groups = std::max<std::size_t>(options.materials.size(), 1);
+  for (std::size_t m = 0; m < num_groups; ++m) {
+    bool is_named = options.materials.empty();
+    for (Eigen::Index f = 0; f < mesh.triangles.rows(); ++f) {
+      if ((options.triangle_material.empty() ? 0 : options.triangle_material[f]) != m) continue;
+      if (!is_named) out << "usemtl " << options.materials[m].c_str() << "\n";
+      is_named = true;
+      writeTriangle(f);
+    }
   }
   writeText(path, out.text());
 }
 
+void writeObj(const fs::path& path, const Mesh& mesh, const std::string& texture_file) {
+  ObjOptions options;
+  if (!texture_file.empty()) {
+    options.material_library = path.stem().string() + ".mtl";
+    options.materials = {"face"};
+    fs::path material_path = path;
+    writeText(material_path.replace_filename(options.material_library),
+              "newmtl face\nKd 1 1 1\nmap_Kd " + texture_file + "\n");
+  }
+  writeObj(path, mesh, options);
+}
+
 Mesh readObj(const fs::path& path) { return parseObj(path).mesh; }
 
-void writePly(const fs::path& path, const Mesh& mesh) {
+void writePly(const fs::path& path, const Mesh& mesh, ExportUnit unit) {
   mesh.check("writePly");
+  const float scale = unitsPerMillimetre(unit);
   const bool has_colours = mesh.colours.rows() > 0;
   std::ostringstream header;
   header << "ply\nformat binary_little_endian 1.0\nelement vertex " << mesh.vertices.rows()
@@ -167,7 +193,8 @@ void writePly(const fs::path& path, const Mesh& mesh) {
     content.append(static_cast<const char*>(data), size);
   };
   for (Eigen::Index v = 0; v < mesh.vertices.rows(); ++v) {
-    append(mesh.vertices.row(v).data(), 3 * sizeof(float));
+    const Eigen::RowVector3f position = scale * mesh.vertices.row(v);
+    append(position.data(), 3 * sizeof(float));
     for (int c = 0; has_colours && c < 3; ++c)
       content.push_back(static_cast<char>(byteFrom(mesh.colours(v, c))));
   }
