@@ -11,6 +11,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/io/coefficient_files.h"
 #include "core/io/files.h"
 #include "core/io/pickle.h"
 #include "fitting/crop_warp.h"
@@ -76,11 +77,11 @@ SphericalHarmonicsLight lightFromValues(RegressorDescription::LightBasis basis, 
                                         const Eigen::Matrix3f& rotation) {
   constexpr float kPi = std::numbers::pi_v<float>;
   const bool is_deca = basis == RegressorDescription::LightBasis::kDeca;
-  // What stands before 1; x, y, z; xy, xz, yz; 3z²-1; x²-y². Deep3D multiplies the basis by pi, 2 pi / sqrt 3
-  // and 2 pi / sqrt 8, DECA by 1, 2 pi / 3 and pi / 4; both shade with the sum as it is.
-  const float band0 = (is_deca ? 1 : kPi) / std::sqrt(4 * kPi);
-  const float band1 = (is_deca ? 2 * kPi / 3 : 2 * kPi / std::sqrt(3.0F)) * std::sqrt(3 / (4 * kPi));
-  const float band2 = (is_deca ? kPi / 4 : 2 * kPi / std::sqrt(8.0F)) * 3 * std::sqrt(5 / (12 * kPi));
+  // What stands before 1; x, y, z; xy, xz, yz; 3z²-1; x²-y². DECA multiplies the basis by 1, 2 pi / 3 and
+  // pi / 4, and shades with the sum as it is.
+  const float band0 = 1 / std::sqrt(4 * kPi);
+  const float band1 = 2 * kPi / 3 * std::sqrt(3 / (4 * kPi));
+  const float band2 = kPi / 4 * 3 * std::sqrt(5 / (12 * kPi));
   const Points3 directions = sphereDirections(800);
   Eigen::MatrixXf shapes(directions.rows(), 9), targets(directions.rows(), 3);
   for (Eigen::Index i = 0; i < directions.rows(); ++i) {
@@ -90,8 +91,7 @@ SphericalHarmonicsLight lightFromValues(RegressorDescription::LightBasis basis, 
       terms << band0, band1 * x, band1 * y, band1 * z, band2 * x * y, band2 * x * z, band2 * y * z,
           0.5F * band2 * (x * x - y * y), 0.5F / std::sqrt(3.0F) * band2 * (3 * z * z - 1);
     } else {
-      terms << band0, -band1 * y, band1 * z, -band1 * x, band2 * x * y, -band2 * y * z,
-          0.5F / std::sqrt(3.0F) * band2 * (3 * z * z - 1), -band2 * x * z, 0.5F * band2 * (x * x - y * y);
+      terms = deep3dLightTerms({x, y, z});
     }
     for (int channel = 0; channel < 3; ++channel) {
       float shading = 0;

@@ -7,15 +7,14 @@
 
 #include "core/error.h"
 #include "core/io/files.h"
+#include "core/io/mat_writer.h"
 #include "core/io/model_io.h"
 #include "tests/core/io/bfm_content.h"
-#include "tests/core/io/mat_writer.h"
 #include "tests/data.h"
 #include "tests/memory.h"
 
 using namespace facet;
-using test::Bytes;
-using test::MatWriter;
+using Bytes = MatWriter::Bytes;
 namespace fs = std::filesystem;
 
 namespace {

@@ -5,12 +5,11 @@
 #include <random>
 
 #include "core/io/files.h"
-#include "tests/core/io/mat_writer.h"
+#include "core/io/mat_writer.h"
 #include "tests/data.h"
 #include "tests/memory.h"
 
 using namespace facet;
-using test::MatWriter;
 
 namespace {
 
@@ -21,7 +20,7 @@ Eigen::MatrixXf wholeNumbers(Eigen::Index rows, Eigen::Index columns) {
 }
 
 // What readMat() complains about, or "" when it does not.
-std::string complaintAbout(const test::Bytes& file, const std::set<std::string>& wanted) {
+std::string complaintAbout(const MatWriter::Bytes& file, const std::set<std::string>& wanted) {
   try {
     matVariables(file);
     readMat(file, wanted);
@@ -94,7 +93,7 @@ TEST_CASE("MATLAB file: what scipy writes is read back equal") {
     return;
   }
   for (const char* name : {"plain.mat", "packed.mat"}) {
-    const test::Bytes file = readBytes(folder / name);
+    const MatWriter::Bytes file = readBytes(folder / name);
     CHECK(matVariables(file).size() == 5);
     const auto found = readMat(file, {"single", "small", "model.tri"});
     REQUIRE(found.size() == 3);
@@ -113,10 +112,10 @@ TEST_CASE("MATLAB file: one that is cut off anywhere is refused") {
     MatWriter writer(compress);
     writer.addStruct("model", {{"a", writer.array("", Eigen::MatrixXf::Random(400, 3))}});
     writer.add("b", Eigen::MatrixXf::Random(300, 7));
-    const test::Bytes& whole = writer.bytes();
+    const MatWriter::Bytes& whole = writer.bytes();
     CHECK(complaintAbout(whole, {"model.a", "b"}) == "");
     for (std::size_t size = 0; size < whole.size(); size += 97) {
-      const test::Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+      const MatWriter::Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
       // At 128 bytes the header is whole and nothing follows: an empty file is a valid one.
       CHECK_MESSAGE((complaintAbout(cut, {"model.a", "b"}) != "" || size == 128), size);
     }
@@ -127,7 +126,7 @@ TEST_CASE("MATLAB file: a count that the file cannot fill is refused before memo
   const Eigen::MatrixXf values = Eigen::MatrixXf::Random(2'000'000, 1);  // 8 MB
   MatWriter writer;
   writer.add("a", values);
-  test::Bytes file = writer.bytes();
+  MatWriter::Bytes file = writer.bytes();
   // The shape stands behind the header (128), the matrix's tag (8), the flags (16) and its own tag (8).
   const std::int32_t claimed = 2'000'000'000;
   std::memcpy(file.data() + 128 + 8 + 16 + 8, &claimed, 4);
@@ -142,7 +141,7 @@ TEST_CASE("MATLAB file: a count that the file cannot fill is refused before memo
   // A packed variable that claims a gigabyte and delivers 8 MB. Behind the matrix's tag (8) stand the flags
   // (16), the shape (16), the name (16) and the tag of the data.
   const std::uint32_t gigabyte = 1'000'000'000, with_header = gigabyte + 56, rows = gigabyte / 4;
-  test::Bytes element = writer.array("a", values);
+  MatWriter::Bytes element = writer.array("a", values);
   std::memcpy(element.data() + 4, &with_header, 4);
   std::memcpy(element.data() + 8 + 16 + 8, &rows, 4);
   std::memcpy(element.data() + 8 + 16 + 16 + 16 + 4, &gigabyte, 4);
@@ -161,7 +160,7 @@ TEST_CASE("MATLAB file: damaged bytes give a complaint or another number, never 
     writer.add("b", wholeNumbers(4, 4));
     int complaints = 0;
     for (int trial = 0; trial < 5000; ++trial) {
-      test::Bytes file = writer.bytes();
+      MatWriter::Bytes file = writer.bytes();
       for (int i = 0; i < 3; ++i) file[random() % file.size()] = static_cast<std::uint8_t>(random());
       complaints += complaintAbout(file, {"model.a", "b"}) != "";
     }
@@ -171,6 +170,6 @@ TEST_CASE("MATLAB file: damaged bytes give a complaint or another number, never 
 
 TEST_CASE("MATLAB file: other files are refused by what they are") {
   CHECK(complaintAbout({}, {}).find("0 bytes") != std::string::npos);
-  CHECK(complaintAbout(test::Bytes(200, 'x'), {}).find("not a MATLAB file of version 5") !=
+  CHECK(complaintAbout(MatWriter::Bytes(200, 'x'), {}).find("not a MATLAB file of version 5") !=
         std::string::npos);
 }
