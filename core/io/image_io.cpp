@@ -44,8 +44,8 @@ Bytes withoutAncillaryChunks(const Bytes& png) {
 // Pixels that are transparent show this grey (sRGB).
 constexpr int kBackground = 128;
 
-// B, G, R of 8 bits from any number of channels and depth.
-cv::Mat toBgr8(const cv::Mat& decoded, const std::string& name) {
+// B, G, R of 8 bits from any number of channels and depth; with `keep_alpha`, B, G, R, A where there is an A.
+cv::Mat toBgr8(const cv::Mat& decoded, const std::string& name, bool keep_alpha) {
   cv::Mat image;
   if (decoded.depth() == CV_8U) {
     image = decoded;
@@ -57,7 +57,7 @@ cv::Mat toBgr8(const cv::Mat& decoded, const std::string& name) {
   }
   if (image.channels() == 1) {
     cv::cvtColor(image, image, cv::COLOR_GRAY2BGR);
-  } else if (image.channels() == 4) {
+  } else if (image.channels() == 4 && !keep_alpha) {
     cv::Mat opaque(image.size(), CV_8UC3);
     for (int y = 0; y < image.rows; ++y) {
       const std::uint8_t* from = image.ptr(y);
@@ -69,7 +69,7 @@ cv::Mat toBgr8(const cv::Mat& decoded, const std::string& name) {
       }
     }
     image = opaque;
-  } else if (image.channels() != 3) {
+  } else if (image.channels() != 3 && image.channels() != 4) {
     fail(ErrorKind::kInput, name, ": has ", image.channels(), " channels; expected grey, RGB or RGBA");
   }
   return image;
@@ -117,9 +117,11 @@ cv::Mat bgrFrom(const Image8& image) {
 }  // namespace
 
 Image8 readPhoto(const fs::path& path, const ReadImageOptions& options) {
+  return decodeImage(readBytes(path), path.string(), options);
+}
+
+Image8 decodeImage(Bytes bytes, const std::string& name, const ReadImageOptions& options) {
   silenceOpenCv();
-  const std::string name = path.string();
-  Bytes bytes = readBytes(path);
   if (bytes.empty()) fail(ErrorKind::kInput, name, ": is empty");
   const auto header = parseImageHeader(bytes);
   if (!header)
@@ -129,7 +131,7 @@ Image8 readPhoto(const fs::path& path, const ReadImageOptions& options) {
   if (header->width_px > 0 && header->height_px > max_pixels / header->width_px) {
     fail(ErrorKind::kInput, name, ": ", header->width_px, "x", header->height_px,
          " pixels are more than the limit of ", max_pixels, "; shrink it first, for example: convert ",
-         path.filename().string(), " -resize 4096x4096 small.jpg");
+         fs::path(name).filename().string(), " -resize 4096x4096 small.jpg");
   }
   if (!header->is_whole) {
     fail(ErrorKind::kInput, name, ": is truncated (the ", header->format,
@@ -149,17 +151,18 @@ Image8 readPhoto(const fs::path& path, const ReadImageOptions& options) {
   }
   if (decoded.empty())
     fail(ErrorKind::kInput, name, ": the ", header->format, " data cannot be decoded; is the file damaged?");
-  cv::Mat image = toBgr8(decoded, name);
+  cv::Mat image = toBgr8(decoded, name, options.is_texture);
   const int longer_side = std::max(image.cols, image.rows);
   if (options.max_side_px > 0 && longer_side > options.max_side_px) {
     const double factor = static_cast<double>(options.max_side_px) / longer_side;
     const cv::Size size(std::max(1, cvRound(image.cols * factor)), std::max(1, cvRound(image.rows * factor)));
     cv::resize(image, image, size, 0, 0, cv::INTER_AREA);
   }
-  image = upright(image, header->orientation);
-  Image8 result(image.cols, image.rows, 3);
-  cv::Mat rgb(image.rows, image.cols, CV_8UC3, result.data());
-  cv::cvtColor(image, rgb, cv::COLOR_BGR2RGB);
+  if (!options.is_texture) image = upright(image, header->orientation);
+  const int channels = image.channels();
+  Image8 result(image.cols, image.rows, channels);
+  cv::Mat rgb(image.rows, image.cols, CV_8UC(channels), result.data());
+  cv::cvtColor(image, rgb, channels == 3 ? cv::COLOR_BGR2RGB : cv::COLOR_BGRA2RGBA);
   return result;
 }
 
