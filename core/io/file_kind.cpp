@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/io/glb_reader.h"
 
 namespace facet {
 namespace {
@@ -56,6 +57,7 @@ FileKind fileKind(ByteSpan file) {
   if (head.starts_with("PK\x03\x04"sv) || head.starts_with("PK\x05\x06"sv)) return FileKind::kZip;
   if (head.starts_with("\x1F\x8B"sv)) return FileKind::kGzip;
   if (head.starts_with("version https://git-lfs"sv)) return FileKind::kGitLfsPointer;
+  if (isGltf(file)) return FileKind::kGltf;
   if (isHtml(head)) return FileKind::kHtml;
   if (isPickle(head)) return FileKind::kPickle;
   return isText(head) ? FileKind::kText : FileKind::kUnknown;

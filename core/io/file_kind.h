@@ -18,6 +18,7 @@ enum class FileKind {
   kMat5,    // MATLAB 5 to 7.2
   kNumpy,   // .npy
   kPickle,  // Python's pickle, protocol 0 to 5
+  kGltf,    // .glb, and .gltf, which is JSON
 };
 
 FileKind fileKind(ByteSpan file);

@@ -951,7 +951,7 @@ class AssetReader {
 bool isGltf(ByteSpan bytes) {
   constexpr std::string_view kMagic = "glTF";
   if (bytes.size() >= kMagic.size() && std::equal(kMagic.begin(), kMagic.end(), bytes.begin())) return true;
-  // JSON with an asset: the one member that every .gltf has.
+  // JSON with an asset, the one member that every .gltf has; wherever it stands in it.
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const std::size_t start = text.find_first_not_of(" \t\r\n");
   return start != std::string_view::npos && text[start] == '{' &&

@@ -15,6 +15,8 @@
 #include "core/io/file_kind.h"
 #include "core/io/files.h"
 #include "core/io/flame_model.h"
+#include "core/io/glb_model.h"
+#include "core/io/glb_reader.h"
 #include "core/io/ict_model.h"
 #include "core/io/mesh_io.h"
 #include "core/io/model_families.h"
@@ -63,6 +65,20 @@ MorphableModel meshModel(const fs::path& path) try {
   fail(ErrorKind::kModel, path.string(), ": is not a head: ", error.what());
 }
 
+// A head of another program. One with the built-in model's mesh, which an artist has worked on, gets back the
+// vertex order that the program changed, and what belongs to that mesh.
+MorphableModel gltfModel(const SharedBytes& bytes, const fs::path& path) {
+  const FaceAsset asset = glbFrom(bytes, path);
+  try {
+    MorphableModel model = modelFromAsset(asset, path);
+    const MorphableModel builtin = readFacetModel(builtinModelPath());
+    if (const auto order = orderLike(asset.mesh, builtin)) takeTopology(*order, builtin, model);
+    return model;
+  } catch (const std::invalid_argument& error) {
+    fail(ErrorKind::kModel, path.string(), ": is not a head: ", error.what());
+  }
+}
+
 MorphableModel pythonModel(const SharedBytes& bytes, const fs::path& path) {
   const PickleValue file = readPython(bytes, path.string());
   if (isFlameModel(file)) return readFlameModel(path);
@@ -86,6 +102,8 @@ MorphableModel loadFile(const fs::path& path) {
     case FileKind::kMat5:
     case FileKind::kHdf5:
       return bfmModelFrom(bytes, path);
+    case FileKind::kGltf:
+      return gltfModel(bytes, path);
     case FileKind::kGzip:
       fail(ErrorKind::kModel, path.string(), ": is compressed; unpack it first: gunzip FILE");
     case FileKind::kText:

@@ -14,8 +14,9 @@ namespace facet {
 MorphableModel readIctModel(const std::filesystem::path& path);
 
 // Any model: "builtin" (or empty), or the path of a file or folder as published, chosen by its content:
-// facet's own files, the families of model_families.h, and an .obj, which is a model without modes. Errors:
-// Error(kModel) naming the file and, for the name of a family, where to get it.
+// facet's own files, the families of model_families.h, a .glb or .gltf, which is a model without identity
+// modes, and an .obj, which has none at all. Errors: Error(kModel) naming the file and, for the name of a
+// family, where to get it.
 MorphableModel loadModel(const std::string& name_or_path);
 
 // The data folder: FACET_DATA_DIR, else data/ beside the source, else share/facet beside the install prefix.

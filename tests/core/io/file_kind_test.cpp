@@ -29,6 +29,9 @@ TEST_CASE("fileKind: formats are known by their first bytes") {
   CHECK(kindOf("\x89HDF\r\n\x1A\n\0\0"s) == FileKind::kHdf5);
   CHECK(kindOf("MATLAB 5.0 MAT-file, Platform: GLNXA64") == FileKind::kMat5);
   CHECK(kindOf("MATLAB 7.3 MAT-file, Platform: GLNXA64") == FileKind::kHdf5);
+  CHECK(kindOf("glTF\x02\0\0\0"s) == FileKind::kGltf);
+  CHECK(kindOf(R"( {"scene": 0, "asset": {"version": "2.0"}})") == FileKind::kGltf);
+  CHECK(kindOf(R"({"scene": 0})") == FileKind::kText);
   CHECK(kindOf("\x93NUMPY\x01\0v\0"s) == FileKind::kNumpy);
   CHECK(kindOf("PK\x03\x04 ..."s) == FileKind::kZip);
   CHECK(kindOf("\x80\x02}q\0"s) == FileKind::kPickle);
