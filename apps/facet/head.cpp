@@ -51,6 +51,14 @@ Eigen::MatrixXf matrixFrom(const json& rows) {
   return matrix;
 }
 
+// The same of a size that is known.
+Eigen::MatrixXf matrixFrom(const json& rows, Eigen::Index num_rows, Eigen::Index num_columns) {
+  Eigen::MatrixXf matrix = matrixFrom(rows);
+  if (matrix.rows() != num_rows || matrix.cols() != num_columns)
+    throw json::other_error::create(501, "matrix of another size", &rows);
+  return matrix;
+}
+
 // A camera of the matrices that results hold.
 Camera cameraFrom(const Eigen::MatrixXf& intrinsics, const Eigen::MatrixXf& camera_from_model,
                   bool is_perspective, int width_px, int height_px) {
@@ -111,13 +119,16 @@ Head openResult(const fs::path& folder, const std::string& model_name, Session& 
     }
     loadModelOf(file, fit.at("model"), model_name, session, head);
     head.identity = vectorFrom(fit.at("identity"));
+    head.albedo = vectorFrom(fit.at("albedo"));
     const json& view = fit.at("views").at(0);
+    head.light.emplace().coefficients = matrixFrom(view.at("light_sh"), 9, 3);
     HeadFrame frame;
+    frame.picture = view.at("photo");
     frame.expression = vectorFrom(view.at("expression"));
     if (view.contains("joint_rotations")) frame.pose = matrixFrom(view["joint_rotations"]);
     const json& camera = view.at("camera");
     frame.camera =
-        cameraFrom(matrixFrom(camera.at("K")), matrixFrom(camera.at("camera_from_model")),
+        cameraFrom(matrixFrom(camera.at("K"), 3, 3), matrixFrom(camera.at("camera_from_model"), 4, 4),
                    camera.at("projection") == "perspective", camera.at("width"), camera.at("height"));
     head.frames.push_back(std::move(frame));
     for (const json& input : fit.at("inputs"))
@@ -160,13 +171,21 @@ Head openClip(const fs::path& folder, const std::string& model_name, Session& se
           fail(ErrorKind::kInput, path.string(), ": has no array ", key, "; run facet track again");
         return found->second;
       };
+      const auto matrix = [&](const char* key, Eigen::Index rows, Eigen::Index columns) {
+        Eigen::MatrixXf values = matrixFrom(array(key));
+        if (values.rows() != rows || values.cols() != columns)
+          fail(ErrorKind::kInput, path.string(), ": ", key, " is ", values.rows(), "x", values.cols(),
+               ", expected ", rows, "x", columns, "; run facet track again");
+        return values;
+      };
       if (array("has_face").asInt32().at(0) == 0) continue;
       HeadFrame frame;
+      frame.number = i;
       frame.time_s = array("time_s").asDouble().at(0);
-      frame.expression = matrixFrom(array("expression"));
+      frame.expression = matrix("expression", head.model.numExpression(), 1);
       if (arrays.count("joint_rotations") > 0) frame.pose = matrixFrom(array("joint_rotations"));
-      frame.camera = cameraFrom(matrixFrom(array("K")), matrixFrom(array("camera_from_model")), true,
-                                clip.at("width"), clip.at("height"));
+      frame.camera = cameraFrom(matrix("K", 3, 3), matrix("camera_from_model", 4, 4), true, clip.at("width"),
+                                clip.at("height"));
       head.frames.push_back(std::move(frame));
     }
     return 0;

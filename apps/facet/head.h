@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,12 +11,15 @@
 #include "core/camera.h"
 #include "core/image.h"
 #include "core/morphable_model.h"
+#include "core/spherical_harmonics.h"
 
 namespace facet {
 
 // One frame of a clip, or the one photo of a result.
 struct HeadFrame {
+  int number = 0;  // of the clip's frames, from 0
   double time_s = 0;
+  std::string picture;  // the photo's path; of a clip, the frame's file if the clip is a folder, else empty
   Eigen::VectorXf expression;  // L
   Points3 pose;                // J×3 of a model with joints, or empty
   Camera camera;
@@ -24,10 +28,12 @@ struct HeadFrame {
 // A head as a model, a result of `facet reconstruct` or one of `facet track` holds it.
 struct Head {
   MorphableModel model;
-  std::string model_reference;    // modelReference()
-  Eigen::VectorXf identity;       // empty = the mean
-  Image8 texture;                 // sRGB in the model's texture space, or empty
-  Image8 visibility;              // how well the photos show the texture's texels, or empty
+  std::string model_reference;                   // modelReference()
+  Eigen::VectorXf identity;                      // empty = the mean
+  Eigen::VectorXf albedo;                        // empty = not known
+  std::optional<SphericalHarmonicsLight> light;  // model frame, of a photo
+  Image8 texture;                                // sRGB in the model's texture space, or empty
+  Image8 visibility;                             // how well the photos show the texture's texels, or empty
   std::vector<HeadFrame> frames;  // none of a model; one of a photo; those with a face of a clip
   bool is_clip = false;
   double frames_per_second = 0;                     // of a clip

@@ -8,10 +8,12 @@
 
 #include <cerrno>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 
 #include "core/error.h"
+#include "core/io/files.h"
 
 namespace fs = std::filesystem;
 
@@ -51,11 +53,27 @@ bool isPartOfResult(const fs::path& relative) {
   return kFiles.count((is_face ? relative.lexically_relative(top) : relative).generic_string()) > 0;
 }
 
+// What an export wrote, as its manifest says; empty when there is no manifest.
+std::set<std::string> exportedFiles(const fs::path& folder) {
+  const fs::path manifest = folder / kExportManifest;
+  if (!fs::exists(manifest)) return {};
+  const nlohmann::json content =
+      nlohmann::json::parse(readText(manifest), nullptr, /*allow_exceptions=*/false);
+  if (!content.is_object() || !content["files"].is_array()) return {};
+  std::set<std::string> files = {kExportManifest};
+  for (const nlohmann::json& file : content["files"]) {
+    if (file.is_string()) files.insert(file.get<std::string>());
+  }
+  return files;
+}
+
 // The first file below the folder that facet did not write, or nothing.
 std::string foreignEntry(const fs::path& folder) {
+  const std::set<std::string> exported = exportedFiles(folder);
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
     const fs::path relative = entry.path().lexically_relative(folder);
-    if (!entry.is_directory() && !isPartOfResult(relative)) return relative.generic_string();
+    if (entry.is_directory() || exported.count(relative.generic_string()) > 0) continue;
+    if (!isPartOfResult(relative)) return relative.generic_string();
   }
   return {};
 }

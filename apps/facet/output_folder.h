@@ -5,6 +5,9 @@
 
 namespace facet {
 
+// Lists the files of a folder that facet export wrote, under "files".
+inline constexpr const char* kExportManifest = "export.json";
+
 // A result folder that appears whole or not at all: files go into a temporary sibling (DIR.tmp-XXXXXX),
 // commit() renames it. Without commit() the temporary folder, and parents made for it, are removed.
 //
