@@ -11,37 +11,11 @@
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/obj_parser.h"
+#include "core/io/text_writer.h"
 
 namespace facet {
 namespace fs = std::filesystem;
 namespace {
-
-// Text of an OBJ; to_chars is several times faster than a stream.
-class TextWriter {
- public:
-  TextWriter& operator<<(const char* text) {
-    text_ += text;
-    return *this;
-  }
-  TextWriter& operator<<(std::int64_t value) {
-    append(value);
-    return *this;
-  }
-  TextWriter& fixed(float value, int decimals) {
-    append(value, std::chars_format::fixed, decimals);
-    return *this;
-  }
-  const std::string& text() const { return text_; }
-
- private:
-  template <typename... Arguments>
-  void append(Arguments... arguments) {
-    char digits[64];
-    const auto result = std::to_chars(digits, digits + sizeof digits, arguments...);
-    text_.append(digits, result.ptr);
-  }
-  std::string text_;
-};
 
 std::uint8_t byteFrom(float colour) {
   return static_cast<std::uint8_t>(std::lround(std::min(std::max(colour, 0.0F), 1.0F) * 255));
