@@ -538,8 +538,14 @@ ClosedMesh closedForPrinting(const Mesh& mesh, const ClosedMeshOptions& options)
     if (t[0] != t[1] && t[1] != t[2] && t[2] != t[0]) surface.triangles.push_back(t);
   }
   require(!surface.triangles.empty(), "closedForPrinting: all triangles of the mesh are degenerate");
-  const Eigen::AlignedBox3f box(mesh.vertices.colwise().minCoeff().transpose(),
-                                mesh.vertices.colwise().maxCoeff().transpose());
+  // Vertices without triangles have no say in where the base and the grid lie.
+  Eigen::AlignedBox3d box;
+  for (const Triangle& t : surface.triangles) {
+    for (const int v : t) box.extend(surface.points[v]);
+  }
+  for (Point& point : surface.points) {
+    if (!box.contains(point)) point = box.min();
+  }
   const std::vector<std::vector<int>> loops = openings(surface.triangles);
   const auto longest = std::max_element(loops.begin(), loops.end(), [&](const auto& a, const auto& b) {
     return perimeter(surface.points, a) < perimeter(surface.points, b);
@@ -558,7 +564,7 @@ ClosedMesh closedForPrinting(const Mesh& mesh, const ClosedMeshOptions& options)
   // edges and planes that meshes have at round coordinates; three nodes of margin are empty all round.
   Grid grid;
   grid.step = options.resolution_mm;
-  grid.origin = box.min().cast<double>() - grid.step * Point(3.3719, 3.2871, 3.4137);
+  grid.origin = box.min() - grid.step * Point(3.3719, 3.2871, 3.4137);
   double count = 1;
   for (int axis = 0; axis < 3; ++axis) {
     const double length = (box.max()[axis] - grid.origin[axis]) / grid.step + 4;

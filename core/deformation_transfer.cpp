@@ -497,6 +497,14 @@ Eigen::MatrixXf transferShapes(const MorphableModel& source, const Correspondenc
   const Triangles triangles = weldedTriangles(model.triangles, welded);
   closeLidsAndLips(source, shapes, correspondence, model, welded, triangles, is_skin, result);
   clearEyeballs(source, correspondence, model, welded, triangles, is_skin, result);
+  // A Poisson equation moves everything a little; shapes that are local must stay so, or files grow.
+  constexpr float kStill_mm = 0.02F;
+  for (Eigen::Index shape = 0; shape < result.cols(); ++shape) {
+    Eigen::Map<Points3> displacement(result.col(shape).data(), model.numVertices(), 3);
+    for (Eigen::Index v = 0; v < displacement.rows(); ++v) {
+      if (displacement.row(v).squaredNorm() < kStill_mm * kStill_mm) displacement.row(v).setZero();
+    }
+  }
   return result;
 }
 

@@ -3,6 +3,26 @@
 #include "core/check.h"
 
 namespace facet {
+namespace {
+
+Points3 unitNormals(const Points3& vertices, const Triangles& triangles) {
+  Points3 normals = vertexNormals(vertices, triangles);
+  for (Eigen::Index v = 0; v < normals.rows(); ++v) {
+    if (!(normals.row(v).squaredNorm() > 0.5F)) normals.row(v) << 0, 0, 1;
+  }
+  return normals;
+}
+
+}  // namespace
+
+Points3 FaceAsset::vertexNormals() const {
+  return normals.rows() > 0 ? normals : unitNormals(mesh.vertices, mesh.triangles);
+}
+
+Points3 FaceAsset::normalChange(const AssetTarget& target, const Points3& at_rest) const {
+  if (normals.rows() > 0) return target.normal_change;
+  return unitNormals(mesh.vertices + target.displacement, mesh.triangles) - at_rest;
+}
 
 void FaceAsset::check(const char* writer) const {
   mesh.check(writer);
@@ -19,6 +39,8 @@ void FaceAsset::check(const char* writer) const {
   for (const AssetMaterial& material : materials) {
     require(!material.base_colour || mesh.hasUv(), writer, ": material ", material.name,
             " has a texture but the mesh has no texture coordinates");
+    require((!material.normal && !material.occlusion_roughness) || mesh.hasUv(), writer, ": material ",
+            material.name, " has a data map but the mesh has no texture coordinates");
   }
   if (skin) {
     const auto num_joints = static_cast<Eigen::Index>(skin->names.size());
@@ -41,6 +63,12 @@ void FaceAsset::check(const char* writer) const {
             ": target ", target.name, " has ", target.displacement.rows(), " displacements for ",
             mesh.vertices.rows(), " vertices, or one that is not finite");
   }
+  require(normals.rows() == 0 || normals.rows() == mesh.vertices.rows(), writer, ": ", normals.rows(),
+          " normals for ", mesh.vertices.rows(), " vertices");
+  for (const AssetTarget& target : targets) {
+    require(target.normal_change.rows() == normals.rows(), writer, ": target ", target.name, " changes ",
+            target.normal_change.rows(), " normals of ", normals.rows());
+  }
   if (motion) {
     const std::size_t num_frames = motion->time_s.size();
     const auto fits = [num_frames](std::size_t count) { return count == 0 || count == num_frames; };
@@ -50,6 +78,7 @@ void FaceAsset::check(const char* writer) const {
             writer, ": the sizes of the motion's parts do not fit its ", num_frames, " frames and ",
             targets.size(), " targets");
     require(motion->pose.empty() || skin, writer, ": the motion turns joints, but there is no skin");
+    require(motion->weights.allFinite(), writer, ": the motion has weights that are not finite");
     for (std::size_t f = 1; f < num_frames; ++f) {
       require(motion->time_s[f] > motion->time_s[f - 1], writer, ": the motion's frame ", f,
               " is not later than the one before");

@@ -30,7 +30,8 @@ struct AssetMaterial {
 // A shape to animate with.
 struct AssetTarget {
   std::string name;
-  Points3 displacement;  // V×3 mm, at weight 1
+  Points3 displacement;        // V×3 mm, at weight 1
+  Points3 normal_change = {};  // V×3, of FaceAsset::normals at weight 1; empty where those are
 };
 
 // Joints that turn parts of the mesh.
@@ -56,12 +57,18 @@ struct FaceAsset {
   std::vector<std::uint8_t> triangle_material;  // F, index into materials; empty = all 0
   std::vector<AssetMaterial> materials = {AssetMaterial{}};
   std::vector<AssetTarget> targets;  // same vertex order as the mesh
+  Points3 normals;  // V×3 unit length, of a mesh that stands for a finer one; empty = the mesh's own
   std::optional<AssetSkin> skin;
   std::optional<AssetMotion> motion;
   // The camera of the photo or clip; camera_from_model is camera_from_world where there is a motion.
   std::optional<Camera> camera;
   std::string name = "face";
   std::string extras_json;  // a JSON object: model, licence, version, input hash
+
+  // V×3 unit normals: `normals`, or the mesh's (+Z for a vertex without area round it).
+  Points3 vertexNormals() const;
+  // V×3: how they change at weight 1 of a target; `at_rest` is vertexNormals().
+  Points3 normalChange(const AssetTarget& target, const Points3& at_rest) const;
 
   // Throws std::invalid_argument, led by `writer`, naming the part that does not fit.
   void check(const char* writer) const;

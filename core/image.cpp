@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <opencv2/imgproc.hpp>
 
 namespace facet {
 namespace {
@@ -77,6 +78,30 @@ Image8 srgbFromLinear(const ImageF& linear) {
                          : encode(value);
   }
   return srgb;
+}
+
+namespace {
+
+template <typename T>
+ImageT<T> resizedImage(const ImageT<T>& image, int width, int height, int depth) {
+  if (image.width() == width && image.height() == height) return image;
+  ImageT<T> result(width, height, image.channels());
+  const int type = CV_MAKETYPE(depth, image.channels());
+  const cv::Mat from(image.height(), image.width(), type, const_cast<T*>(image.data()));
+  cv::Mat to(height, width, type, result.data());
+  const bool shrinks = width < image.width() && height < image.height();
+  cv::resize(from, to, to.size(), 0, 0, shrinks ? cv::INTER_AREA : cv::INTER_CUBIC);
+  return result;
+}
+
+}  // namespace
+
+Image8 resized(const Image8& image, int width, int height) {
+  return resizedImage(image, width, height, CV_8U);
+}
+
+ImageF resized(const ImageF& image, int width, int height) {
+  return resizedImage(image, width, height, CV_32F);
 }
 
 }  // namespace facet

@@ -49,4 +49,8 @@ float srgbFromLinear(float linear);
 ImageF linearFromSrgb(const Image8& srgb);    // alpha (channel 4), if any, is scaled to [0, 1] only
 Image8 srgbFromLinear(const ImageF& linear);  // clamps to [0, 1]
 
+// The image at another size: averaged when it shrinks, cubic when it grows. 1, 3 or 4 channels.
+Image8 resized(const Image8& image, int width, int height);
+ImageF resized(const ImageF& image, int width, int height);
+
 }  // namespace facet

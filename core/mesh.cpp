@@ -25,6 +25,7 @@ void Mesh::check(const char* name) const {
   require(colours.rows() == 0 || colours.rows() == vertices.rows(), name, ": ", colours.rows(),
           " colours but ", vertices.rows(), " vertices");
   require(vertices.allFinite(), name, ": a vertex position is not finite");
+  require(uv.allFinite(), name, ": a texture coordinate is not finite");
 }
 
 double uvOverlap(const Mesh& mesh) {

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
-#include <numbers>
 #include <opencv2/dnn.hpp>
 
 #include "core/check.h"
@@ -75,24 +74,12 @@ Camera farCamera(const Eigen::Matrix3f& rotation, float scale_px_per_mm, const E
 // is sampled over all directions, made linear, turned to the model's frame and fitted.
 SphericalHarmonicsLight lightFromValues(RegressorDescription::LightBasis basis, const Eigen::VectorXf& values,
                                         const Eigen::Matrix3f& rotation) {
-  constexpr float kPi = std::numbers::pi_v<float>;
   const bool is_deca = basis == RegressorDescription::LightBasis::kDeca;
-  // What stands before 1; x, y, z; xy, xz, yz; 3z²-1; x²-y². DECA multiplies the basis by 1, 2 pi / 3 and
-  // pi / 4, and shades with the sum as it is.
-  const float band0 = 1 / std::sqrt(4 * kPi);
-  const float band1 = 2 * kPi / 3 * std::sqrt(3 / (4 * kPi));
-  const float band2 = kPi / 4 * 3 * std::sqrt(5 / (12 * kPi));
   const Points3 directions = sphereDirections(800);
   Eigen::MatrixXf shapes(directions.rows(), 9), targets(directions.rows(), 3);
   for (Eigen::Index i = 0; i < directions.rows(); ++i) {
-    const float x = directions(i, 0), y = directions(i, 1), z = directions(i, 2);
-    Eigen::Matrix<float, 9, 1> terms;
-    if (is_deca) {
-      terms << band0, band1 * x, band1 * y, band1 * z, band2 * x * y, band2 * x * z, band2 * y * z,
-          0.5F * band2 * (x * x - y * y), 0.5F / std::sqrt(3.0F) * band2 * (3 * z * z - 1);
-    } else {
-      terms = deep3dLightTerms({x, y, z});
-    }
+    const Eigen::Vector3f normal = directions.row(i).transpose();
+    const Eigen::Matrix<float, 9, 1> terms = is_deca ? decaLightTerms(normal) : deep3dLightTerms(normal);
     for (int channel = 0; channel < 3; ++channel) {
       float shading = 0;
       for (int k = 0; k < 9; ++k)
@@ -100,8 +87,7 @@ SphericalHarmonicsLight lightFromValues(RegressorDescription::LightBasis basis, 
       if (!is_deca) shading += 0.8F * terms[0];  // Deep3D's coefficients are differences from white light
       targets(i, channel) = std::pow(std::max(shading, 0.0F), kDisplayGamma);
     }
-    shapes.row(i) =
-        SphericalHarmonicsLight::basis(rotation.transpose() * Eigen::Vector3f(x, y, z)).transpose();
+    shapes.row(i) = SphericalHarmonicsLight::basis(rotation.transpose() * normal).transpose();
   }
   SphericalHarmonicsLight light;
   light.coefficients = shapes.colPivHouseholderQr().solve(targets);

@@ -8,6 +8,7 @@
 
 #include "core/check.h"
 #include "core/mesh_parts.h"
+#include "core/smooth_step.h"
 #include "render/uv_maps.h"
 
 namespace facet {
@@ -25,8 +26,14 @@ constexpr float kSurelyHair = 0.8F;   // probability
 constexpr float kEnoughHair = 5e-3F;  // share of the texture that shows hair, to take its colour from there
 // Where the hair that a picture shows mostly faces, in the model frame.
 const Eigen::Vector3f kHairNormal(0, 0.6F, 0.8F);
+// Probability from which what lids or lips lie on begins to be an eye or teeth, and from which it is.
+constexpr float kOpenFrom = 0.12F, kOpenSurely = 0.4F;
 // Scalp and forehead wear a hat when this share of what is seen of them is covered.
 constexpr float kHatShare = 0.6F;
+// Luminance of pupils and of irises over that of the white of the eye.
+constexpr float kBrightestPupil = 0.03F, kBrightestIris = 0.4F;
+// Iris texels that are seen less than this do not tell its colour, and it takes a share of them to do so.
+constexpr float kMinIrisVisibility = 0.3F, kMinSeenIris = 0.15F;
 // Of the visibility: how much more the picture counts that sees a texel best.
 constexpr float kBestViewPower = 6;
 
@@ -43,11 +50,6 @@ void removeLight(const SphericalHarmonicsLight& light, const ImageF& normal_map,
       texel = texel.cwiseQuotient(light.shading(normal).cwiseMax(floor)).cwiseMin(1.0F);
     }
   }
-}
-
-float smoothStep(float low, float high, float x) {
-  const float t = std::clamp((x - low) / (high - low), 0.0F, 1.0F);
-  return t * t * (3 - 2 * t);
 }
 
 // How much a texel of the photo, its light removed, looks like skin of this albedo, in [0, 1].
@@ -102,6 +104,57 @@ void paintOtherMaterials(const MorphableModel& model, const Fragments& layout, c
   }
 }
 
+float luminance(const float* rgb) { return 0.2126F * rgb[0] + 0.7152F * rgb[1] + 0.0722F * rgb[2]; }
+
+// Where the model has painted eyes, they stay clean: eyeballs turn, and what a photo shows of them is half
+// lids, lashes and glints. Only the colour of the irises is taken from it, as a median.
+void paintEyes(const MorphableModel& model, const Fragments& layout, const ImageF& albedo_map,
+               const ExtractedTexture& extracted, ImageF& texture) {
+  if (model.triangle_material.empty()) return;
+  const auto name = std::find(model.material_names.begin(), model.material_names.end(), "eye");
+  const auto eye = static_cast<std::uint8_t>(name - model.material_names.begin());
+  std::vector<std::size_t> eye_texels;
+  float brightest = 0;
+  for (int y = 0; y < layout.height; ++y) {
+    for (int x = 0; x < layout.width; ++x) {
+      const int f = layout.triangle(x, y);
+      if (f < 0 || model.triangle_material[f] != eye) continue;
+      eye_texels.push_back(static_cast<std::size_t>(y) * layout.width + x);
+      brightest = std::max(brightest, luminance(albedo_map.at(x, y)));
+    }
+  }
+  const auto brightness = [&](std::size_t texel) {
+    return luminance(albedo_map.data() + 3 * texel) / brightest;
+  };
+  const auto is_iris = [&](std::size_t texel) {
+    return brightness(texel) > kBrightestPupil && brightness(texel) < kBrightestIris;
+  };
+  Eigen::Vector3f painted = Eigen::Vector3f::Zero();
+  int num_painted = 0;
+  std::vector<float> seen[3];
+  for (const std::size_t texel : eye_texels) {
+    if (!is_iris(texel)) continue;
+    painted += Eigen::Map<const Eigen::Vector3f>(albedo_map.data() + 3 * texel);
+    ++num_painted;
+    if (extracted.visibility.data()[texel] < kMinIrisVisibility) continue;
+    for (int c = 0; c < 3; ++c) seen[c].push_back(extracted.colour.data()[3 * texel + c]);
+  }
+  if (num_painted == 0) return;  // eyes of one plain colour
+  Eigen::Array3f tint = Eigen::Array3f::Ones();
+  if (seen[0].size() > kMinSeenIris * static_cast<double>(num_painted)) {
+    for (int c = 0; c < 3; ++c) {
+      const auto middle = seen[c].begin() + static_cast<std::ptrdiff_t>(seen[c].size() / 2);
+      std::nth_element(seen[c].begin(), middle, seen[c].end());
+      tint[c] = std::clamp(*middle * static_cast<float>(num_painted) / painted[c], 0.25F, 4.0F);
+    }
+  }
+  for (const std::size_t texel : eye_texels) {
+    Eigen::Map<Eigen::Array3f> colour(texture.data() + 3 * texel);
+    colour = Eigen::Map<const Eigen::Array3f>(albedo_map.data() + 3 * texel);
+    if (is_iris(texel)) colour *= tint;
+  }
+}
+
 // V, in [0, 1]: vertices of the regions that are named, with soft borders; zeros of a model without regions.
 Eigen::VectorXf softRegion(const MorphableModel& model, std::initializer_list<const char*> names) {
   Eigen::VectorXf inside = Eigen::VectorXf::Zero(model.numVertices());
@@ -115,12 +168,21 @@ Eigen::VectorXf softRegion(const MorphableModel& model, std::initializer_list<co
   return spreadOver(model.mean, model.triangles, std::move(inside), kHairline_mm);
 }
 
+const std::string& materialOf(const MorphableModel& model, int triangle) {
+  static const std::string kSkin = "skin";
+  return model.triangle_material.empty()
+             ? kSkin
+             : model.material_names[model.triangle_material[static_cast<std::size_t>(triangle)]];
+}
+
 // Glasses, hands and hair in front of the face are not its skin. On scalp and forehead hair counts as seen
 // where it grows, and what the parsing takes for a cover is believed only where it covers most of them: a
-// hat, not a fringe. `hairy` is 1 there, size×size×1. Returns how
-// certainly hair is seen there.
-ImageF distrustCovers(const Fragments& layout, const ImageF& hairy, const ImageF& position_map,
-                      const Camera& camera, const FaceParsing& parsing, ExtractedTexture& extracted) {
+// hat, not a fringe. `hairy` is 1 there, size×size×1. Where lids and lips of the fit lie on what the parsing
+// takes for the eye or the teeth, they show it when they close, so that does not count as skin; nor do lids
+// count as eyes. Returns how certainly hair is seen on scalp and forehead.
+ImageF distrustCovers(const MorphableModel& model, const Fragments& layout, const ImageF& hairy,
+                      const ImageF& position_map, const Camera& camera, const FaceParsing& parsing,
+                      ExtractedTexture& extracted) {
   ImageF cover(layout.width, layout.height, 1, 0.0F), hair = cover;
   int num_hairy = 0, num_hairy_covered = 0;
   for (int y = 0; y < layout.height; ++y) {
@@ -130,6 +192,14 @@ ImageF distrustCovers(const Fragments& layout, const ImageF& hairy, const ImageF
           camera.imageFromModel(Eigen::Vector3f(Eigen::Map<const Eigen::Vector3f>(position_map.at(x, y))));
       if (!photo_px) continue;
       *cover.at(x, y) = parsing.at(*photo_px, {FacePart::kGlasses, FacePart::kOccluder}, 0);
+      const std::string& material = materialOf(model, layout.triangle(x, y));
+      if (material == "skin") {
+        const float open = parsing.at(*photo_px, {FacePart::kEyes, FacePart::kMouth}, 0);
+        *extracted.visibility.at(x, y) *= 1 - smoothStep(kOpenFrom, kOpenSurely, open);
+      } else if (material == "eye") {
+        *extracted.visibility.at(x, y) *=
+            smoothStep(kOpenFrom, kOpenSurely, parsing.at(*photo_px, {FacePart::kEyes}, 0));
+      }
       *hair.at(x, y) = parsing.at(*photo_px, {FacePart::kHair}, 0);
       if (*hairy.at(x, y) < 0.5F) continue;
       ++num_hairy;
@@ -261,9 +331,9 @@ FaceMaps makeFaceMaps(const MorphableModel& model, const Points3& vertex_albedo,
     removeLight(view.light, i == 0 ? maps.normal : normalsInUv(posed, layout), extracted.back().colour);
     distrustBackground(model, layout, maps.albedo, extracted.back());
     if (view.parsing == nullptr) continue;
-    const ImageF hair =
-        distrustCovers(layout, hairy, i == 0 ? maps.position : attributesInUv(posed, layout, view.vertices),
-                       view.camera, *view.parsing, extracted.back());
+    const ImageF hair = distrustCovers(model, layout, hairy,
+                                       i == 0 ? maps.position : attributesInUv(posed, layout, view.vertices),
+                                       view.camera, *view.parsing, extracted.back());
     for (std::size_t t = 0; t < hair.size(); ++t)
       hair_seen.data()[t] = std::max(hair_seen.data()[t], hair.data()[t]);
   }
@@ -272,6 +342,7 @@ FaceMaps makeFaceMaps(const MorphableModel& model, const Points3& vertex_albedo,
       mesh, seen, model.symmetry,
       withHairOnScalp(mesh, layout, model, hairOf(views), seen.colour, hair_seen, maps.albedo));
   paintOtherMaterials(model, layout, maps.albedo, seen, maps.texture);
+  paintEyes(model, layout, maps.albedo, seen, maps.texture);
   padSeams(maps.texture, coverage);
   maps.visibility = std::move(seen.visibility);
   return maps;

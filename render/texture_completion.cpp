@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/parallel.h"
+#include "core/smooth_step.h"
 #include "render/uv_maps.h"
 
 namespace facet {
@@ -12,14 +13,8 @@ namespace {
 
 constexpr int kRowsPerChunk = 16;
 constexpr int kToneSide = 32;      // cells per side of the tone field: only light and skin tone, no features
-constexpr int kSeamTexels = 16;    // padding around UV islands, enough for four mip levels
 constexpr float kDarkest = 0.01F;  // linear; keeps the ratio of two dark texels near 1
 constexpr float kMaxLogGain = 1.4F;  // a factor of four either way
-
-float smoothStep(float low, float high, float x) {
-  const float t = std::clamp((x - low) / (high - low), 0.0F, 1.0F);
-  return t * t * (3 - 2 * t);
-}
 
 // Texture coordinates of the mirrored corners of a triangle.
 struct MirroredCorners {
@@ -284,8 +279,7 @@ ImageF completeTexture(const Mesh& mesh, const ExtractedTexture& extracted,
     opacity.data()[i] = smoothStep(0.05F, 0.6F, opacity.data()[i]);
   blendOver(complete, known.colour, opacity);
 
-  Image8 coverage = uvCoverage(texels);
-  dilateSeams(complete, coverage, kSeamTexels);
+  padSeams(complete, uvCoverage(texels));
   return complete;
 }
 

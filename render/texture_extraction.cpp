@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/parallel.h"
+#include "core/smooth_step.h"
 #include "render/uv_maps.h"
 
 namespace facet {
@@ -17,11 +18,6 @@ constexpr float kSquareCosine = 0.70F;   // full visibility above
 // Width of the zone along silhouettes and occlusion borders that is not trusted: a fit is a few pixels off
 // there, and background or the nose would be painted on the cheek. Fraction of the face's size in the photo.
 constexpr float kBorderFraction = 0.012F;
-
-float smoothStep(float low, float high, float x) {
-  const float t = std::clamp((x - low) / (high - low), 0.0F, 1.0F);
-  return t * t * (3 - 2 * t);
-}
 
 // Part of the photo that the mesh covers.
 struct Crop {

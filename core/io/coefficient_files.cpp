@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <numbers>
 
 #include "core/check.h"
@@ -134,25 +133,20 @@ Eigen::VectorXf joined(const Eigen::Vector3f& a, const Eigen::Vector3f& b) {
   return both;
 }
 
-// Deep3D's 27 numbers: nine of red, of green, of blue, as differences from 0.8 of white, in display values.
-// The light is sampled over all directions and fitted.
-Eigen::VectorXf deep3dLight(const SphericalHarmonicsLight& light, const Eigen::Matrix3f& viewer_from_model) {
-  constexpr float kDisplayGamma = 2.2F, kWhite = 0.8F;
+// The light in terms of display values (9×3, columns R, G, B): sampled over all directions and fitted.
+template <typename Terms>
+Eigen::MatrixXf displayLight(const SphericalHarmonicsLight& light, const Eigen::Matrix3f& viewer_from_model,
+                             const Terms& terms_of) {
+  constexpr float kDisplayGamma = 2.2F;
   const Points3 directions = sphereDirections(800);
   Eigen::MatrixXf terms(directions.rows(), 9), shading(directions.rows(), 3);
   for (Eigen::Index i = 0; i < directions.rows(); ++i) {
     const Eigen::Vector3f normal = directions.row(i).transpose();
-    terms.row(i) = deep3dLightTerms(normal).transpose();
+    terms.row(i) = terms_of(normal).transpose();
     const Eigen::Vector3f linear = light.shading(viewer_from_model.transpose() * normal);
     shading.row(i) = linear.array().max(0).pow(1 / kDisplayGamma).transpose();
   }
-  const Eigen::MatrixXf coefficients = terms.colPivHouseholderQr().solve(shading);
-  Eigen::VectorXf gamma(27);
-  for (int channel = 0; channel < 3; ++channel) {
-    gamma.segment<9>(9 * channel) = coefficients.col(channel);
-    gamma[9 * channel] -= kWhite;
-  }
-  return gamma;
+  return terms.colPivHouseholderQr().solve(shading);
 }
 
 }  // namespace
@@ -198,6 +192,10 @@ void writeVhapNpz(const fs::path& path, const MorphableModel& model,
   arrays["jaw_pose"] = jaw.array();
   arrays["eyes_pose"] = eyes.array();
   arrays["translation"] = translation.array();
+  const SphericalHarmonicsLight white;
+  const Points3 lights = displayLight(frames[0].light ? *frames[0].light : white,
+                                      viewerFromModel(camera).linear(), decaLightTerms);
+  arrays["lights"] = NpyArray::fromFloat(lights.data(), {9, 3});
   const Points3 no_offset = Points3::Zero(model.numVertices(), 3);
   arrays["static_offset"] = NpyArray::fromFloat(no_offset.data(), {1, model.numVertices(), 3});
   arrays["timestep_id"] = timestepIds(frames.size());
@@ -255,6 +253,19 @@ Eigen::Matrix<float, 9, 1> deep3dLightTerms(const Eigen::Vector3f& n) {
   return terms;
 }
 
+Eigen::Matrix<float, 9, 1> decaLightTerms(const Eigen::Vector3f& n) {
+  // The same bands, multiplied by 1, 2 pi / 3 and pi / 4.
+  constexpr float kPi = std::numbers::pi_v<float>;
+  const float band0 = 1 / std::sqrt(4 * kPi);
+  const float band1 = 2 * kPi / 3 * std::sqrt(3 / (4 * kPi));
+  const float band2 = kPi / 4 * 3 * std::sqrt(5 / (12 * kPi));
+  const float x = n.x(), y = n.y(), z = n.z();
+  Eigen::Matrix<float, 9, 1> terms;
+  terms << band0, band1 * x, band1 * y, band1 * z, band2 * x * y, band2 * x * z, band2 * y * z,
+      0.5F * band2 * (x * x - y * y), 0.5F / std::sqrt(3.0F) * band2 * (3 * z * z - 1);
+  return terms;
+}
+
 void writeDeep3dMat(const fs::path& path, const MorphableModel& model, const FaceCoefficients& face) {
   constexpr int kIdentity = 80, kExpression = 64, kAlbedo = 80;
   constexpr float kFocal_px = 1015, kSize_px = 224, kMillimetresPerUnit = 100, kDistance = 10;
@@ -270,7 +281,12 @@ void writeDeep3dMat(const fs::path& path, const MorphableModel& model, const Fac
   Eigen::VectorXf angle(3), gamma = Eigen::VectorXf::Zero(27);
   angle << std::atan2(rotation(2, 1), rotation(2, 2)), std::asin(std::clamp(-rotation(2, 0), -1.0F, 1.0F)),
       std::atan2(rotation(1, 0), rotation(0, 0));
-  if (face.light) gamma = deep3dLight(*face.light, rotation);
+  if (face.light) {
+    constexpr float kWhite = 0.8F;
+    const Eigen::MatrixXf light = displayLight(*face.light, rotation, deep3dLightTerms);
+    gamma = light.reshaped();  // nine of red, of green, of blue
+    for (int channel = 0; channel < 3; ++channel) gamma[9 * channel] -= kWhite;
+  }
   Eigen::VectorXf translation = viewer_from_model.translation() / kMillimetresPerUnit;
   translation[2] += kDistance;
   const float step = face.camera.focal_px / kFocal_px;

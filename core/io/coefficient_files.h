@@ -26,6 +26,7 @@ struct FaceCoefficients {
 // FLAME, VHAP's layout of tracked_flame_params_*.npz (float32; V = vertices, T = frames):
 //   shape K, expr T×L, neck_pose T×3, jaw_pose T×3, eyes_pose T×6: of the model's file, axis times angle
 //   rotation T×3, translation T×3: of the head, metres; x_world = R (x - j) + j + t about the root joint j
+//   lights 9×3: the first frame's, DECA's terms in world axes, display values; white where the fit has none
 //   static_offset 1×V×3 (zero), timestep_id T (text), n_processed_frames
 //   focal_length 1: in units of the image's longer side; image_size 2: height, width
 // The camera stands at (0, 0, 1) m of the world and looks along -z, with the principal point in the middle.
@@ -58,8 +59,10 @@ void writeBfmMat(const std::filesystem::path& path, const MorphableModel& model,
 void writeDeep3dMat(const std::filesystem::path& path, const MorphableModel& model,
                     const FaceCoefficients& face);
 
-// Deep3D's nine light terms of a unit normal (viewer's frame); shading in display values is their sum with
-// the nine coefficients of a channel plus 0.8 for the first.
+// Nine light terms of a unit normal (viewer's frame: x to the image's right, y up, z to the viewer); shading
+// in display values is their sum with the nine coefficients of a channel. Deep3D adds 0.8 to the first
+// coefficient. DECA's terms are VHAP's, too.
 Eigen::Matrix<float, 9, 1> deep3dLightTerms(const Eigen::Vector3f& normal_in_viewer);
+Eigen::Matrix<float, 9, 1> decaLightTerms(const Eigen::Vector3f& normal_in_viewer);
 
 }  // namespace facet

@@ -145,7 +145,7 @@ void writeBytes(const fs::path& path, const void* bytes, std::size_t count) {
 void writeText(const fs::path& path, const std::string& text) { writeBytes(path, text.data(), text.size()); }
 
 // FIPS 180-4.
-std::string sha256(const std::vector<std::uint8_t>& bytes) {
+std::string sha256(ByteSpan bytes) {
   std::array<std::uint32_t, 8> state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   const std::size_t whole_blocks = bytes.size() / 64;

@@ -25,6 +25,6 @@ void writeBytes(const std::filesystem::path& path, const void* bytes, std::size_
 void writeText(const std::filesystem::path& path, const std::string& text);
 
 // SHA-256 of a file's bytes, lower-case hexadecimal.
-std::string sha256(const std::vector<std::uint8_t>& bytes);
+std::string sha256(ByteSpan bytes);
 
 }  // namespace facet

@@ -28,15 +28,6 @@ constexpr float kLargestShort = 32767;
 // Numbers that glTF inherits from OpenGL.
 constexpr int kLinear = 9729, kLinearMipmapLinear = 9987, kClampToEdge = 33071;
 
-// glTF wants unit normals everywhere, also where a vertex has no area round it.
-Points3 unitNormals(const Points3& vertices, const Triangles& triangles) {
-  Points3 normals = vertexNormals(vertices, triangles);
-  for (Eigen::Index v = 0; v < normals.rows(); ++v) {
-    if (!(normals.row(v).squaredNorm() > 0.5F)) normals.row(v) << 0, 0, 1;
-  }
-  return normals;
-}
-
 Json jsonFrom(const Eigen::Ref<const Eigen::VectorXf>& values) {
   return std::vector<float>(values.begin(), values.end());
 }
@@ -50,10 +41,14 @@ struct Placement {
   Eigen::Vector3f offset_m = Eigen::Vector3f::Zero();
 };
 
-Placement placementOf(const Points3& positions_m, bool quantised) {
+// Quantised, the largest coordinate and the largest displacement fit in 16 bits.
+Placement placementOf(const FaceAsset& asset, const Points3& positions_m, bool quantised) {
   if (!quantised) return {};
   const Eigen::Vector3f low = positions_m.colwise().minCoeff(), high = positions_m.colwise().maxCoeff();
-  return {0.5F * (high - low).maxCoeff() / kLargestShort, 0.5F * (low + high)};
+  float reach_m = std::max(0.5F * (high - low).maxCoeff(), kMinMove_m);
+  for (const AssetTarget& target : asset.targets)
+    reach_m = std::max(reach_m, kMetresPerMillimetre * target.displacement.cwiseAbs().maxCoeff());
+  return {reach_m / kLargestShort, 0.5F * (low + high)};
 }
 
 // Writes one asset; each member function adds one part of it.
@@ -65,8 +60,8 @@ class AssetWriter {
         split_(splitAtSeams(asset.mesh)),
         positions_m_(kMetresPerMillimetre * asset.mesh.vertices),
         // Normals belong to the welded mesh, so that both sides of a seam get the same ones.
-        normals_(unitNormals(asset.mesh.vertices, asset.mesh.triangles)),
-        placement_(placementOf(positions_m_, options.quantised)) {}
+        normals_(asset.vertexNormals()),
+        placement_(placementOf(asset, positions_m_, options.quantised)) {}
 
   std::vector<std::uint8_t> write() {
     if (!asset_.extras_json.empty()) {
@@ -131,7 +126,9 @@ class AssetWriter {
     for (std::size_t m = 0; m < asset_.materials.size(); ++m) {
       const std::vector<std::uint32_t> indices = indicesOf(m);
       if (indices.empty()) continue;
-      Json primitive = {{"attributes", attributes},
+      Json own_attributes = attributes;
+      if (!asset_.materials[m].normal) own_attributes.erase("TANGENT");
+      Json primitive = {{"attributes", own_attributes},
                         {"indices", glb_.addIndices(indices, split_.source.size())},
                         {"material", addMaterial(asset_.materials[m])}};
       if (!targets.empty()) {
@@ -192,7 +189,7 @@ class AssetWriter {
         const Points3& displacement = asset_.targets[t].displacement;
         TargetDeltas& delta = deltas[t];
         delta.position = kMetresPerMillimetre * displacement;
-        delta.normal = unitNormals(asset_.mesh.vertices + displacement, asset_.mesh.triangles) - normals_;
+        delta.normal = asset_.normalChange(asset_.targets[t], normals_);
         for (Eigen::Index v = 0; v < normals_.rows(); ++v) {
           if (delta.position.row(v).cwiseAbs().maxCoeff() < kMinMove_m) delta.position.row(v).setZero();
           if (delta.normal.row(v).cwiseAbs().maxCoeff() < kMinNormalChange) delta.normal.row(v).setZero();

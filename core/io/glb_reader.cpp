@@ -139,6 +139,8 @@ class AssetReader {
     } else {
       to_visit = indexList(file_.entry("scenes", GltfFile::count(file_.root(), "scene", 0)), "nodes");
     }
+    for (const std::size_t root : to_visit)
+      require(nodes_[root].parent == kNone, "its scene lists node ", root, ", which is another node's child");
     // Depth first, parents before their children, in the file's order; a node in a ring has no way in.
     std::reverse(to_visit.begin(), to_visit.end());
     std::vector<bool> seen(num_nodes);
@@ -252,7 +254,7 @@ class AssetReader {
           if (!(shares.data()[i] > 0)) continue;
           const std::uint32_t joint = joints.data()[i];
           require(joint < of_skin.size(), "a vertex hangs on joint ", joint, " of ", of_skin.size());
-          weights(i / 4, static_cast<Eigen::Index>(of_skin[joint])) += shares.data()[i];
+          weights(i / 4, static_cast<Eigen::Index>(of_skin[joint])) += std::min(shares.data()[i], 1.0F);
         }
       }
     }
@@ -430,6 +432,7 @@ class AssetReader {
         piece.uv = (piece.uv * place.texture_from_uv.leftCols<2>().transpose()).rowwise() +
                    place.texture_from_uv.col(2).transpose();
       }
+      require(piece.uv.allFinite(), "a mesh has texture coordinates that are not finite");
       piece.uv.col(1) = 1 - piece.uv.col(1).array();  // glTF counts v from the top
     }
     piece.joint_weights = jointWeights(attributes, node, num_vertices);
@@ -679,21 +682,28 @@ class AssetReader {
     return known;
   }
 
-  // The first three channels.
-  static std::shared_ptr<const Image8> withoutAlpha(const std::shared_ptr<const Image8>& image) {
+  using SharedImage = std::shared_ptr<const Image8>;
+
+  // The first three channels; once per image.
+  SharedImage withoutAlpha(const SharedImage& image) {
     if (!image || image->channels() == 3) return image;
+    SharedImage& known = opaque_[image];
+    if (known) return known;
+    file_.claim(image->size());
     auto result = std::make_shared<Image8>(image->width(), image->height(), 3);
     for (int y = 0; y < image->height(); ++y) {
       for (int x = 0; x < image->width(); ++x) std::copy_n(image->at(x, y), 3, result->at(x, y));
     }
-    return result;
+    return known = result;
   }
 
-  // Red from one image and green from the other, which may be the same or missing.
-  static std::shared_ptr<const Image8> occlusionRoughness(const std::shared_ptr<const Image8>& occlusion,
-                                                          const std::shared_ptr<const Image8>& roughness) {
+  // Red from one image and green from the other, which may be the same or missing; once per pair.
+  SharedImage occlusionRoughness(const SharedImage& occlusion, const SharedImage& roughness) {
     const Image8* size = roughness ? roughness.get() : occlusion.get();
     if (size == nullptr) return nullptr;
+    SharedImage& known = packed_[{occlusion, roughness}];
+    if (known) return known;
+    file_.claim(size->size());
     const bool has_occlusion =
         occlusion && occlusion->width() == size->width() && occlusion->height() == size->height();
     auto result = std::make_shared<Image8>(size->width(), size->height(), 3);
@@ -705,7 +715,7 @@ class AssetReader {
         pixel[2] = 0;
       }
     }
-    return result;
+    return known = result;
   }
 
   AssetMaterial readMaterial(std::size_t index) {
@@ -850,7 +860,8 @@ class AssetReader {
       if (time_s.empty()) continue;
       std::sort(time_s.begin(), time_s.end());
       time_s.erase(std::unique(time_s.begin(), time_s.end()), time_s.end());
-      file_.claim(time_s.size() * sizeof(Eigen::Affine3d) * (nodes_.size() + tracks.size()));
+      file_.claim(time_s.size() * (sizeof(Eigen::Affine3d) * (nodes_.size() + tracks.size()) +
+                                   sizeof(float) * asset.targets.size()));
 
       AssetMotion motion;
       motion.weights = Eigen::MatrixXf::Zero(static_cast<Eigen::Index>(time_s.size()),
@@ -944,6 +955,8 @@ class AssetReader {
   std::map<std::size_t, std::shared_ptr<const Image8>> images_;
   Eigen::MatrixXf joint_weights_;         // V×joints_
   std::vector<std::size_t> joint_nodes_;  // of the asset's joints; kNone for a root that was put above them
+  std::map<SharedImage, SharedImage> opaque_;
+  std::map<std::pair<SharedImage, SharedImage>, SharedImage> packed_;
 };
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
-#include <map>
 #include <sstream>
 #include <vector>
 
@@ -125,6 +124,7 @@ void writeObj(const fs::path& path, const Mesh& mesh, const ObjOptions& options)
     }
     out << "\n";
   };
+  out << "s 1\n";  // smooth: without normals, importers would show every triangle
   const std::size_t num_groups = std::max<std::size_t>(options.materials.size(), 1);
   for (std::size_t m = 0; m < num_groups; ++m) {
     bool is_named = options.materials.empty();

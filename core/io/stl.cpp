@@ -13,7 +13,7 @@ void writeStl(const std::filesystem::path& path, const Mesh& mesh) {
   require(mesh.triangles.rows() > 0, "writeStl: the mesh has no triangles");
   constexpr std::size_t kHeaderSize = 80;
   // The header must not start with "solid", which marks the text form.
-  std::string content = "binary STL by facet, millimetres";
+  std::string content = "binary STL by facet";
   content.resize(kHeaderSize, ' ');
   const auto append = [&content](const void* data, std::size_t size) {
     content.append(static_cast<const char*>(data), size);

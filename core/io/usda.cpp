@@ -290,7 +290,7 @@ class UsdaWriter {
 
   void writeMesh() {
     const Mesh& mesh = asset_.mesh;
-    const Points3 normals = vertexNormals(mesh.vertices, mesh.triangles);
+    const Points3 normals = asset_.vertexNormals();
     const Eigen::MatrixX3d points_m = kMetresPerMillimetre * mesh.vertices.cast<double>();
     const bool double_sided = std::any_of(asset_.materials.begin(), asset_.materials.end(),
                                           [](const AssetMaterial& m) { return m.double_sided; });
@@ -389,11 +389,10 @@ class UsdaWriter {
 
   void writeTarget(std::size_t t, const Points3& normals) {
     const Points3& displacement = asset_.targets[t].displacement;
-    const Points3 moved_normals = vertexNormals(asset_.mesh.vertices + displacement, asset_.mesh.triangles);
+    const Points3 normal_change = asset_.normalChange(asset_.targets[t], normals);
     std::vector<Eigen::Index> moved;
     for (Eigen::Index v = 0; v < displacement.rows(); ++v) {
-      if (displacement.row(v).norm() > kMinMove_mm ||
-          (moved_normals.row(v) - normals.row(v)).norm() > kMinNormalChange) {
+      if (displacement.row(v).norm() > kMinMove_mm || normal_change.row(v).norm() > kMinNormalChange) {
         moved.push_back(v);
       }
     }
@@ -401,7 +400,7 @@ class UsdaWriter {
     Points3 normal_offsets(offsets.rows(), 3);
     for (Eigen::Index i = 0; i < offsets.rows(); ++i) {
       offsets.row(i) = kMetresPerMillimetre * displacement.row(moved[i]).cast<double>();
-      normal_offsets.row(i) = moved_normals.row(moved[i]) - normals.row(moved[i]);
+      normal_offsets.row(i) = normal_change.row(moved[i]);
     }
     out_ << "\n        def BlendShape " << inQuotes(target_names_[t])
          << "\n        {\n            uniform vector3f[] normalOffsets = ";

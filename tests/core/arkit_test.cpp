@@ -62,3 +62,57 @@ TEST_CASE("ARKit: namings differ as their programs do") {
   CHECK(shapeName("browInnerUp_L", ShapeNaming::kArkit) == "browInnerUpLeft");
   CHECK(shapeName("photoExpression", ShapeNaming::kPascal) == "photoExpression");
 }
+
+TEST_CASE("ARKit: the built-in head's left shapes are on its left, and the right ones mirror them") {
+  const MorphableModel model = loadModel("builtin");
+  REQUIRE(model.symmetry.size() == static_cast<std::size_t>(model.numVertices()));
+  int num_pairs = 0;
+  float largest_mm = 0;
+  for (const std::string& name : model.expression_names) {
+    if (!name.ends_with("Left")) continue;
+    CAPTURE(name);
+    const auto right_index = model.expressionIndex(name.substr(0, name.size() - 4) + "Right");
+    REQUIRE(right_index.has_value());
+    ++num_pairs;
+    const Points3 left = model.expression.points(*model.expressionIndex(name)),
+                  right = model.expression.points(*right_index);
+    const Eigen::VectorXf size = left.rowwise().norm();
+    const bool is_direction = name == "jawLeft" || name == "mouthLeft";
+    if (is_direction) {
+      CHECK(left.col(0).sum() > 0);  // the whole jaw, or mouth, goes there
+    } else {
+      CHECK(size.dot(model.mean.col(0)) / size.sum() > 10);  // mm
+    }
+    for (int v = 0; v < model.numVertices(); ++v) {
+      const Eigen::RowVector3f mirrored =
+          left.row(model.symmetry[v]).cwiseProduct(Eigen::RowVector3f(-1, 1, 1));
+      largest_mm = std::max(largest_mm, (mirrored - right.row(v)).norm());
+    }
+  }
+  MESSAGE("largest difference of a mirrored shape: " << largest_mm << " mm");
+  CHECK(num_pairs == 20);
+  CHECK(largest_mm <= 0.3F);
+}
+
+TEST_CASE("ARKit: the built-in head's jawOpen lowers the chin and leaves the forehead") {
+  const MorphableModel model = loadModel("builtin");
+  const Points3 open = model.expression.points(model.expressionIndex("jawOpen").value());
+  constexpr int kChin = 8, kFirstBrow = 17, kNumBrows = 10;
+  CHECK(model.landmarks68.points(open, model.triangles)(kChin, 1) < -5);
+  const Points3 landmarks = model.landmarks68.points(model.mean, model.triangles);
+  // Above the brows and between their ends; the temples move with the jaw on a real head, too.
+  const Points3 brows = landmarks.middleRows<kNumBrows>(kFirstBrow);
+  const Eigen::RowVector3f low = brows.colwise().minCoeff(), high = brows.colwise().maxCoeff();
+  const float largest_mm = open.rowwise().norm().maxCoeff();
+  int num_forehead = 0;
+  float forehead_mm = 0;
+  for (int v = 0; v < model.numVertices(); ++v) {
+    const Eigen::RowVector3f place = model.mean.row(v);
+    if (place.y() < high.y() || place.x() < low.x() || place.x() > high.x() || place.z() < low.z()) continue;
+    ++num_forehead;
+    forehead_mm = std::max(forehead_mm, open.row(v).norm());
+  }
+  MESSAGE("jawOpen moves the forehead by " << forehead_mm << " mm of " << largest_mm);
+  CHECK(num_forehead > 100);
+  CHECK(forehead_mm < 0.01F * largest_mm);
+}

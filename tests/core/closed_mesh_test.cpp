@@ -146,7 +146,10 @@ TEST_CASE("closed mesh: a large opening ends in a flat base, a small one in a li
   Mesh chimney = box({10, 25, 10}, {14, 35, 14});
   chimney.triangles =
       (Triangles(10, 3) << chimney.triangles.topRows(6), chimney.triangles.bottomRows(4)).finished();
-  const ClosedMesh closed = closedForPrinting(joined(mesh, chimney));
+  Mesh both = joined(mesh, chimney);
+  both.vertices.conservativeResize(both.vertices.rows() + 1, 3);
+  both.vertices.bottomRows(1) << 0, -500, 0;  // of no triangle: it does not lengthen the base
+  const ClosedMesh closed = closedForPrinting(both);
   checkSolid(closed.mesh);
   CHECK(closed.base_direction == Eigen::Vector3f(0, -1, 0));
   CHECK(volumeOf(closed.mesh) == doctest::Approx(27'000 + 80).epsilon(0.005));

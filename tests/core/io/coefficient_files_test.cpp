@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <Eigen/Geometry>
+#include <cmath>
 #include <random>
 
 #include "core/error.h"
@@ -95,6 +96,11 @@ TEST_CASE("coefficient files: FLAME's equations with VHAP's arrays give the fit'
   CHECK(npz.at("shape").shape == std::vector<std::int64_t>{100});
   CHECK(npz.at("eyes_pose").shape == std::vector<std::int64_t>{2, 6});
   CHECK(npz.at("static_offset").shape == std::vector<std::int64_t>{1, model.numVertices(), 3});
+  // Without a light of its own, the fit's is white: every direction is shaded to 1.
+  REQUIRE(npz.at("lights").shape == std::vector<std::int64_t>{9, 3});
+  const std::vector<float> lights = npz.at("lights").asFloat();
+  for (int i = 0; i < 27; ++i)
+    CHECK(lights[i] == doctest::Approx(i < 3 ? std::sqrt(4 * M_PI) : 0).epsilon(1e-4));
   for (int t = 0; t < 2; ++t) {
     Eigen::VectorXf pose(15);
     pose << rowOf(npz.at("rotation"), t), rowOf(npz.at("neck_pose"), t), rowOf(npz.at("jaw_pose"), t),

@@ -281,6 +281,7 @@ TEST_CASE("GLB reader: bones with axes and places of their own hold the head as 
   // An armature in centimetres, turned by 90 degrees about x: vertices and inverse binds are in its units.
   const int root = glb.json["skins"][0]["joints"][0];
   auto& nodes = glb.json["nodes"];
+  nodes[glb.json["scenes"][0]["nodes"][1].get<int>()].erase("children");  // in place of the rig's node
   nodes.push_back({{"name", "armature"},
                    {"children", {root}},
                    {"scale", {0.01, 0.01, 0.01}},
@@ -307,6 +308,7 @@ TEST_CASE("GLB reader: an animation gives weights, head motion and joint turns a
   Glb glb(folder / "a.glb");
   const int root = glb.json["skins"][0]["joints"][0], jaw = glb.json["skins"][0]["joints"][2];
   auto& nodes = glb.json["nodes"];
+  nodes[glb.json["scenes"][0]["nodes"][1].get<int>()].erase("children");  // in place of the rig's node
   nodes.push_back({{"name", "carrier"}, {"children", {0, root}}, {"translation", {0.1, 0, 0}}});
   const std::size_t carrier = nodes.size() - 1;
   glb.json["scenes"][0]["nodes"] = {carrier};
@@ -500,4 +502,60 @@ TEST_CASE("GLB reader: a GLB cut off anywhere is an error") {
     CHECK_THROWS_AS(readGlb(folder / "b.glb"), Error);
   }
   CHECK(isGltf(whole));
+}
+
+TEST_CASE("GLB reader: a motion of our own writer comes back frame by frame, with and without joints") {
+  const test::TemporaryFolder folder("glb_reader");
+  for (const bool has_joints : {false, true}) {
+    FaceAsset asset = sampleAsset();
+    if (!has_joints) asset.skin.reset();
+    AssetMotion motion;
+    motion.time_s = {0, 0.04F, 0.1F};
+    motion.weights = Eigen::MatrixXf::Random(3, static_cast<Eigen::Index>(asset.targets.size())).cwiseAbs();
+    for (int f = 0; f < 3; ++f) {
+      motion.world_from_model.emplace_back(
+          Eigen::AngleAxisf(0.2F * static_cast<float>(f), Eigen::Vector3f(0.6F, 0.8F, 0)));
+      motion.world_from_model.back().translation() << 10 * f, -3 * f, 40;
+      if (!has_joints) continue;
+      motion.pose.push_back(Points3::Zero(asset.skin->positions.rows(), 3));
+      motion.pose.back().row(2) << 0.1F * static_cast<float>(f), 0, 0.05F;
+    }
+    asset.motion = motion;
+    writeGlb(folder / "a.glb", asset);
+    const FaceAsset read = readGlb(folder / "a.glb");
+    REQUIRE(read.motion);
+    CHECK(largest(read.mesh.vertices, asset.mesh.vertices) < 1e-3F);  // at rest, not as in the first frame
+    REQUIRE(read.motion->time_s == motion.time_s);
+    CHECK((read.motion->weights - motion.weights).cwiseAbs().maxCoeff() < 1e-6F);
+    REQUIRE(read.motion->world_from_model.size() == 3);
+    for (int f = 0; f < 3; ++f) {
+      CHECK(read.motion->world_from_model[f].isApprox(motion.world_from_model[f], 1e-4F));
+      if (has_joints) CHECK(largest(read.motion->pose[f], motion.pose[f]) < 1e-5F);
+    }
+  }
+}
+
+TEST_CASE(
+    "GLB reader: a scene that lists a child, and texture coordinates that are not finite, are refused") {
+  const test::TemporaryFolder folder("glb_reader");
+  FaceAsset asset = sampleAsset();
+  asset.skin.reset();
+  writeGlb(folder / "a.glb", asset);
+  Glb ring(folder / "a.glb");
+  auto& nodes = ring.json["nodes"];
+  const std::size_t first = nodes.size();
+  nodes.push_back({{"name", "a"}, {"children", {first + 1, 0}}});
+  nodes.push_back({{"name", "b"}, {"children", {first}}});
+  ring.write(folder / "ring.glb");
+  CHECK_THROWS_AS(readGlb(folder / "ring.glb"), Error);
+
+  Glb wild(folder / "a.glb");
+  for (Json& material : wild.json["materials"]) {
+    if (!material["pbrMetallicRoughness"].contains("baseColorTexture")) continue;
+    material["pbrMetallicRoughness"]["baseColorTexture"]["extensions"]["KHR_texture_transform"] = {
+        {"scale", {1e38, 1e38}}, {"offset", {3e38, 3e38}}};
+  }
+  wild.json["extensionsUsed"].push_back("KHR_texture_transform");
+  wild.write(folder / "wild.glb");
+  CHECK_THROWS_AS(readGlb(folder / "wild.glb"), Error);
 }

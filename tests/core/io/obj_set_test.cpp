@@ -67,6 +67,7 @@ TEST_CASE("OBJ set: triangles are grouped by material, and shared images are wri
   const FaceAsset asset = sampleAsset();
   writeObjSet(folder.path(), asset);
   const std::string obj = readText(folder / "neutral.obj"), mtl = readText(folder / "a_face.mtl");
+  CHECK(linesThatStartWith(obj, "s ") == "s 1\n");
   CHECK(linesThatStartWith(obj, "mtllib") == "mtllib a_face.mtl\n");
   CHECK(linesThatStartWith(obj, "usemtl") == "usemtl skin\nusemtl eye_white\n");
   CHECK(linesThatStartWith(mtl, "newmtl") == "newmtl skin\nnewmtl eye_white\n");
