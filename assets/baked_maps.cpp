@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/arkit_shapes.h"
 #include "core/check.h"
 #include "core/mesh_parts.h"
 #include "core/parallel.h"
@@ -76,7 +77,7 @@ Points3 posed(const MorphableModel& model, const Points3& neutral, std::initiali
     const auto blendshape = std::find(model.blendshape_names.begin(), model.blendshape_names.end(), name);
     if (blendshape != model.blendshape_names.end()) {
       vertices += model.blendshapes.points(blendshape - model.blendshape_names.begin());
-    } else if (const auto expression = model.expressionIndex(name);
+    } else if (const auto expression = arkitExpression(model, name);
                expression && model.isBlendshape(*expression)) {
       vertices += model.expression.points(*expression);
     }
@@ -85,6 +86,18 @@ Points3 posed(const MorphableModel& model, const Points3& neutral, std::initiali
 }
 
 }  // namespace
+
+ImageF albedoTexture(const MorphableModel& model, int size_px) {
+  constexpr float kGrey = 0.35F;
+  const Mesh mesh = model.mesh(model.mean);
+  const Fragments layout = rasterizeUv(mesh, size_px);
+  ImageF map = attributesInUv(mesh, layout,
+                              model.albedo_mean.rows() > 0
+                                  ? model.albedo_mean
+                                  : Points3(Points3::Constant(model.numVertices(), 3, kGrey)));
+  padSeams(map, uvCoverage(layout));
+  return map;
+}
 
 void OcclusionOptions::check() const {
   require(num_directions > 0, "OcclusionOptions: num_directions is ", num_directions, ", it must be above 0");

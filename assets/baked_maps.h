@@ -8,6 +8,10 @@ namespace facet {
 // Data maps of a head, painted into its texture space. All are padded (padSeams() of render/uv_maps.h), so
 // that mipmaps of any level are safe.
 
+// The model's mean albedo in its texture space, size×size×3 linear; mid grey of a model without albedo. The
+// model has texture coordinates.
+ImageF albedoTexture(const MorphableModel& model, int size_px);
+
 struct OcclusionOptions {
   int num_directions = 96;  // spread evenly over the sphere
   int depth_map_px = 256;   // side of the depth map that each direction looks through
@@ -34,7 +38,7 @@ struct OcclusionRoughnessOptions {
 // 1. `neutral` (V×3 mm) is the head without expression. Skin takes the mean of the neutral head and one with
 // open mouth and closed eyes, so that lips and lids do not turn black where they happen to touch; the inside
 // of the mouth and the teeth are seen through the open mouth. Eyeballs, which turn under their lids, are
-// never darker than half, and teeth, which smiles bare, than a third. Empty when the model has no usable
+// never darker than 0.5, and teeth, which smiles bare, than 0.3. Empty when the model has no usable
 // texture coordinates.
 Image8 occlusionRoughnessMap(const MorphableModel& model, const Points3& neutral,
                              const OcclusionRoughnessOptions& options = {});

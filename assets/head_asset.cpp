@@ -1,11 +1,16 @@
 #include "assets/head_asset.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
 #include "assets/baked_maps.h"
+#include "assets/skin_detail.h"
+#include "core/arkit_shapes.h"
 #include "core/check.h"
+#include "core/eyeballs.h"
+#include "core/take.h"
 
 namespace facet {
 namespace {
@@ -24,6 +29,14 @@ AssetMaterial materialByName(const std::string& name, bool has_roughness_map) {
   return material;
 }
 
+// First channel, in [0, 1].
+ImageF shares(const Image8& image) {
+  ImageF result(image.width(), image.height(), 1);
+  for (std::size_t i = 0; i < result.size(); ++i)
+    result.data()[i] = static_cast<float>(image.data()[i * static_cast<std::size_t>(image.channels())]) / 255;
+  return result;
+}
+
 std::vector<AssetTarget> modelTargets(const MorphableModel& model) {
   std::vector<AssetTarget> targets;
   for (int e = 0; e < model.numExpression(); ++e)
@@ -31,29 +44,67 @@ std::vector<AssetTarget> modelTargets(const MorphableModel& model) {
   return targets;
 }
 
-// The last spelling of a name that both sides of a comparison can be brought to.
+// A name in the one spelling that comparisons are made in.
 std::string commonName(const std::string& name) {
   const auto arkit = arkitName(name);
   return arkit ? std::string(*arkit) : name;
 }
 
+bool hasShape(const std::vector<AssetTarget>& targets, const std::string& name) {
+  return std::any_of(targets.begin(), targets.end(),
+                     [&](const AssetTarget& target) { return commonName(target.name) == commonName(name); });
+}
+
 void keepOnly(const std::vector<std::string>& names, std::vector<AssetTarget>& targets) {
-  for (const std::string& name : names) {
-    const bool is_known = std::any_of(targets.begin(), targets.end(), [&](const AssetTarget& target) {
-      return commonName(target.name) == commonName(name);
-    });
-    require(is_known, "headAsset: the model has no shape ", name);
-  }
+  for (const std::string& name : names)
+    require(hasShape(targets, name), "headAsset: the model has no shape ", name);
   std::erase_if(targets, [&](const AssetTarget& target) {
     return std::none_of(names.begin(), names.end(),
                         [&](const std::string& name) { return commonName(name) == commonName(target.name); });
   });
 }
 
-std::vector<AssetTarget> chosenTargets(const MorphableModel& model, const HeadAssetOptions& options) {
+std::vector<AssetTarget> namedTargets(const MorphableModel& model) {
+  const ArkitShapes shapes = arkitShapes(model);
+  std::vector<AssetTarget> targets;
+  for (std::size_t k = 0; k < shapes.names.size(); ++k) {
+    targets.push_back(
+        {shapes.names[k], Eigen::Map<const Points3>(shapes.modes.col(static_cast<Eigen::Index>(k)).data(),
+                                                    model.numVertices(), 3)});
+  }
+  return targets;
+}
+
+// Adds the turn of the eyeballs to look shapes that leave them where they are.
+void turnEyesWithLooks(const MorphableModel& model, const Points3& neutral,
+                       std::vector<AssetTarget>& targets) {
+  const std::array<Eyeball, 2> eyes = eyeballs(model, neutral);
+  for (AssetTarget& target : targets) {
+    if (target.name.rfind("eyeLook", 0) != 0) continue;
+    const std::size_t side = target.name.ends_with("Left") ? 0 : 1;
+    const std::vector<int>& eyeball = eyes[side].vertices;
+    const bool is_turned = std::any_of(eyeball.begin(), eyeball.end(),
+                                       [&](int v) { return !target.displacement.row(v).isZero(0); });
+    if (is_turned) continue;
+    Take look;
+    look.names = {target.name};
+    look.time_s = {0};
+    look.weights.setOnes(1, 1);
+    const std::array<Points3, 2> angles = eyeAngles(look);
+    Points3 turned = neutral;
+    turnEyeballs(
+        eyes,
+        {rotationFromAngles(angles[0].row(0).transpose()), rotationFromAngles(angles[1].row(0).transpose())},
+        turned);
+    target.displacement += turned - neutral;
+  }
+}
+
+std::vector<AssetTarget> chosenTargets(const MorphableModel& model, const Points3& neutral,
+                                       const HeadAssetOptions& options) {
   std::vector<AssetTarget> targets;
   const bool wants_arkit = options.targets == TargetSet::kArkit || options.targets == TargetSet::kBoth;
-  if (wants_arkit) targets = arkitTargets(model);
+  if (wants_arkit) targets = arkitTargets(model, neutral);
   if (wants_arkit && options.with_empty_tongue) {
     const std::string_view tongue = "tongueOut";
     if (std::none_of(targets.begin(), targets.end(), [&](const AssetTarget& t) { return t.name == tongue; }))
@@ -62,9 +113,7 @@ std::vector<AssetTarget> chosenTargets(const MorphableModel& model, const HeadAs
   if (options.targets == TargetSet::kModel || options.targets == TargetSet::kBoth ||
       (options.targets == TargetSet::kArkit && targets.empty())) {
     for (AssetTarget& target : modelTargets(model)) {
-      if (std::none_of(targets.begin(), targets.end(),
-                       [&](const AssetTarget& known) { return known.name == target.name; }))
-        targets.push_back(std::move(target));
+      if (!hasShape(targets, target.name)) targets.push_back(std::move(target));
     }
   }
   if (!options.only.empty()) keepOnly(options.only, targets);
@@ -74,40 +123,43 @@ std::vector<AssetTarget> chosenTargets(const MorphableModel& model, const HeadAs
 
 }  // namespace
 
-HeadTextures headTextures(const MorphableModel& model, const Points3& neutral, Image8 base_colour) {
+HeadTextures headTextures(const MorphableModel& model, const Points3& neutral, HeadSurface surface) {
   HeadTextures textures;
-  if (base_colour.empty() || !model.hasUsableUv()) return textures;
+  if (surface.base_colour.empty() || !model.hasUsableUv()) return textures;
+  const auto shared = [](Image8 image) {
+    return image.empty() ? nullptr : std::make_shared<const Image8>(std::move(image));
+  };
   OcclusionRoughnessOptions options;
-  options.size_px = base_colour.width();
-  textures.base_colour = std::make_shared<const Image8>(std::move(base_colour));
-  textures.occlusion_roughness =
-      std::make_shared<const Image8>(occlusionRoughnessMap(model, neutral, options));
+  options.size_px = surface.base_colour.width();
+  textures.occlusion_roughness = shared(occlusionRoughnessMap(model, neutral, options));
+  if (!surface.normal_map.empty()) {
+    textures.normal = shared(std::move(surface.normal_map));
+  } else if (surface.skin_detail && !surface.visibility.empty()) {
+    textures.normal =
+        shared(skinDetailNormalMap(model, neutral, linearFromSrgb(surface.base_colour),
+                                   resized(shares(surface.visibility), options.size_px, options.size_px)));
+  }
+  textures.base_colour = shared(std::move(surface.base_colour));
   return textures;
 }
 
-std::vector<AssetTarget> arkitTargets(const MorphableModel& model) {
-  std::vector<AssetTarget> targets;
-  const auto add = [&](const std::string& name, const Basis& basis, int column) {
-    const auto arkit = arkitName(name);
-    if (!arkit) return;
-    const auto known = std::find_if(targets.begin(), targets.end(),
-                                    [&](const AssetTarget& target) { return target.name == *arkit; });
-    if (known == targets.end()) {
-      targets.push_back({std::string(*arkit), basis.points(column)});
-    } else {
-      known->displacement += basis.points(column);  // the other half
-    }
-  };
-  for (int e = 0; e < model.numExpression(); ++e) {
-    if (model.isBlendshape(e)) add(model.expression_names[e], model.expression, e);
-  }
-  if (!targets.empty() && model.blendshapes.cols() == 0) return targets;
-  // Shapes beside the expressions are a whole set; eyelids among the expressions, as FLAME can have them, are
-  // not.
-  targets.clear();
-  for (int b = 0; b < static_cast<int>(model.blendshapes.cols()); ++b)
-    add(model.blendshape_names[b], model.blendshapes, b);
+std::vector<AssetTarget> arkitTargets(const MorphableModel& model, const Points3& neutral) {
+  std::vector<AssetTarget> targets = namedTargets(model);
+  if (!model.skeleton || model.skeleton->jointIndex("left_eye") < 0)
+    turnEyesWithLooks(model, neutral, targets);
   return targets;
+}
+
+std::optional<std::string> unknownShape(const MorphableModel& model, const Points3& neutral,
+                                        const HeadAssetOptions& options) {
+  if (options.only.empty()) return std::nullopt;
+  HeadAssetOptions all = options;
+  all.only.clear();
+  const std::vector<AssetTarget> targets = chosenTargets(model, neutral, all);
+  for (const std::string& name : options.only) {
+    if (!hasShape(targets, name)) return name;
+  }
+  return std::nullopt;
 }
 
 FaceAsset headAsset(const MorphableModel& model, const Points3& neutral, const HeadTextures& textures,
@@ -129,7 +181,7 @@ FaceAsset headAsset(const MorphableModel& model, const Points3& neutral, const H
     if (name == "skin") material.normal = textures.normal;
     asset.materials.push_back(std::move(material));
   }
-  asset.targets = chosenTargets(model, options);
+  asset.targets = chosenTargets(model, neutral, options);
   if (model.skeleton) {
     asset.skin = AssetSkin{model.skeleton->names, model.skeleton->parent, model.skeleton->joints(neutral),
                            model.skeleton->weights};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,13 +31,28 @@ struct HeadTextures {
   std::shared_ptr<const Image8> base_colour, occlusion_roughness, normal;  // as in AssetMaterial
 };
 
-// A head's images: its base colour (sRGB, in the model's texture space; may be empty) and, of the same size,
-// the data maps that go with it.
-HeadTextures headTextures(const MorphableModel& model, const Points3& neutral, Image8 base_colour);
+// What there is to make a head's images of.
+struct HeadSurface {
+  Image8 base_colour;  // sRGB in the model's texture space; or empty
+  Image8 visibility;   // 1 channel, of any size: how well photos show the base colour's texels; or empty
+  Image8 normal_map;   // tangent space, baked from a finer surface; or empty
+  bool skin_detail =
+      true;  // without a normal map: pores and fine lines read from a base colour that was seen
+};
+
+// A head's images: base colour and, of the same size, the data maps that go with it.
+HeadTextures headTextures(const MorphableModel& model, const Points3& neutral, HeadSurface surface);
 
 // ARKit shapes of a model, among its blendshapes or expressions, by ARKit's names in the model's order.
-// Shapes that the model has in two halves (browInnerUp, cheekPuff of ICT-FaceKit) are joined.
-std::vector<AssetTarget> arkitTargets(const MorphableModel& model);
+// Shapes that the model has in two halves (browInnerUp, cheekPuff of ICT-FaceKit) are joined. Where nothing
+// else turns the eyes (eyeballs apart from the skin, which no look shape moves, and no joints), the look
+// shapes turn them, by 30° at weight 1 as core/take.h has it; on the way there they are straight lines, so
+// that half a turn makes an eyeball 3 % smaller. `neutral` is V×3 mm, without expression.
+std::vector<AssetTarget> arkitTargets(const MorphableModel& model, const Points3& neutral);
+
+// The first name in `only` that the chosen shapes do not have, or nothing.
+std::optional<std::string> unknownShape(const MorphableModel& model, const Points3& neutral,
+                                        const HeadAssetOptions& options);
 
 // A head as an asset: named shapes, joints where the model has them, a material per kind of surface. Without
 // a base colour all materials are of one plain `colour` (linear RGB). `neutral` is V×3 mm, without

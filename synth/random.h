@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <numbers>
 
+#include "core/smooth_step.h"
 #include "core/types.h"
 
 namespace facet::synth {
@@ -108,11 +109,6 @@ inline Eigen::Vector3f valueNoise3(const Eigen::Vector3f& p, std::uint32_t seed 
                512 -
            Eigen::Vector3f::Ones();
   });
-}
-
-inline float smoothStep(float low, float high, float x) {
-  const float t = std::fmin(1.0F, std::fmax(0.0F, (x - low) / (high - low)));
-  return t * t * (3 - 2 * t);
 }
 
 }  // namespace facet::synth

@@ -6,6 +6,7 @@
 #include <opencv2/core/version.hpp>
 #include <thread>
 
+#include "apps/facet/blender.h"
 #include "apps/facet/command.h"
 #include "apps/facet/json_text.h"
 #include "apps/facet/model_library.h"
@@ -72,6 +73,8 @@ int examine(Session& session) {
     const FaceParser parser;
     return network("parsing");
   });
+  const std::string blender = blenderProgram();
+  report["blender"] = blender == "blender" ? "none; only FBX and .blend need it" : blender;
   if (session.json) {
     std::cout << jsonText(report);
     return exit_code;

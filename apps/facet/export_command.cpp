@@ -11,6 +11,7 @@
 #include "apps/facet/interrupt.h"
 #include "apps/facet/json_text.h"
 #include "apps/facet/output_folder.h"
+#include "apps/facet/take_source.h"
 #include "core/io/files.h"
 
 namespace fs = std::filesystem;
@@ -18,8 +19,16 @@ namespace fs = std::filesystem;
 namespace facet {
 namespace {
 
+const std::map<std::string, TargetSet> kTargetSets = {{"arkit", TargetSet::kArkit},
+                                                      {"model", TargetSet::kModel},
+                                                      {"both", TargetSet::kBoth},
+                                                      {"none", TargetSet::kNone}};
+const std::map<std::string, ShapeNaming> kNamings = {
+    {"arkit", ShapeNaming::kArkit}, {"ict", ShapeNaming::kIct}, {"pascal", ShapeNaming::kPascal}};
+
 struct Arguments {
-  std::string input, output, format, model, unit;
+  std::string input, output, format, model, take, unit;
+  std::string targets = "arkit", naming = "arkit";
   ExportOptions options;
   bool force = false;
 };
@@ -37,25 +46,45 @@ void writeManifest(const fs::path& folder, const Head& head, const ExportFormat&
   writeText(folder / kExportManifest, jsonText(manifest));
 }
 
+// Writes into a folder of its own, or beside what is there; both appear when all is written.
+std::string writeOutput(const fs::path& output, bool force, const ExportFormat& format, const Head& head,
+                        const ExportOptions& options, Session& session) {
+  if (format.extension.empty()) {
+    OutputFolder folder(output, force, OutputFolder::Kind::kExport);
+    std::string told = writeHead(folder.temporary(), format, head, options, session);
+    writeManifest(folder.temporary(), head, format);
+    folder.commit();
+    return told;
+  }
+  if (format.write_asset == nullptr) return writeHead(output, format, head, options, session);
+  OutputFiles files(output.parent_path(), force);
+  std::string told = writeHead(files.temporary() / output.filename(), format, head, options, session);
+  throwIfInterrupted();
+  files.commit();
+  return told;
+}
+
 int exportHead(const Arguments& arguments, Session& session) {
   const fs::path output = arguments.output;
   const ExportFormat& format = exportFormat(arguments.format, output);
   ExportOptions options = arguments.options;
+  options.shapes.targets = kTargetSets.at(arguments.targets);
+  options.shapes.naming = kNamings.at(arguments.naming);
   if (!arguments.unit.empty()) options.unit = exportUnit(arguments.unit);
-
-  std::optional<OutputFolder> folder;
+  if (!arguments.take.empty()) {
+    TakeSource source = loadTake(arguments.take, {}, session);
+    for (const std::string& note : source.notes) session.console.say(arguments.take + ": " + note);
+    options.take = std::move(source.take);
+  }
+  checkOptions(format, options);
   if (format.extension.empty()) {
-    folder.emplace(output, arguments.force);
+    const OutputFolder can_be_made(output, arguments.force, OutputFolder::Kind::kExport);
   } else {
-    prepareOutputFile(output, arguments.force);
+    for (const fs::path& file : outputFiles(output, options)) prepareOutputFile(file, arguments.force);
   }
-  const Head head = openHead(arguments.input, arguments.model, session);
+  const Head head = inTopology(openHead(arguments.input, arguments.model, session), options, session);
   throwIfInterrupted();
-  const std::string told = format.write(folder ? folder->temporary() : output, head, options, session);
-  if (folder) {
-    writeManifest(folder->temporary(), head, format);
-    folder->commit();
-  }
+  const std::string told = writeOutput(output, arguments.force, format, head, options, session);
   session.console.say("wrote " + output.string() + ": " + told);
   if (session.json) {
     std::cout << jsonText({{"input", arguments.input}, {"output", output.string()}, {"format", format.name}});
@@ -91,29 +120,38 @@ void addExport(CLI::App& app, Session& session) {
       ->required();
   verb->add_option("--format", arguments->format, "what to write, where the extension does not say it");
   verb->add_option("--model", arguments->model, "the result's model, if it has moved");
-  const std::map<std::string, TargetSet> target_sets = {{"arkit", TargetSet::kArkit},
-                                                        {"model", TargetSet::kModel},
-                                                        {"both", TargetSet::kBoth},
-                                                        {"none", TargetSet::kNone}};
-  verb->add_option("--targets", options.shapes.targets,
+  verb->add_option("--targets", arguments->targets,
                    "shapes: ARKit's (arkit, the default), the model's own (model), both, none")
-      ->transform(CLI::CheckedTransformer(target_sets));
-  const std::map<std::string, ShapeNaming> namings = {
-      {"arkit", ShapeNaming::kArkit}, {"ict", ShapeNaming::kIct}, {"pascal", ShapeNaming::kPascal}};
-  verb->add_option("--naming", options.shapes.naming,
+      ->check(CLI::IsMember({"arkit", "model", "both", "none"}))
+      ->capture_default_str();
+  verb->add_option("--naming", arguments->naming,
                    "of shapes: arkit eyeBlinkLeft (default), ict eyeBlink_L, pascal EyeBlinkLeft")
-      ->transform(CLI::CheckedTransformer(namings));
+      ->check(CLI::IsMember({"arkit", "ict", "pascal"}))
+      ->capture_default_str();
   verb->add_option("--only", options.shapes.only, "the shapes to keep, separated by commas")->delimiter(',');
   verb->add_flag("--tongue-out", options.shapes.with_empty_tongue,
                  "add a tongueOut that moves nothing, for tools that count 52");
   verb->add_option("--texture-size", options.texture_size_px,
                    "side of the texture, pixels; default: as in the result, 1024 for a model")
-      ->check(CLI::Range(16, 16384));
+      ->check(CLI::Range(16, 8192));
   verb->add_option("--unit", arguments->unit, "of OBJ, PLY and STL: mm (default), cm or m")
       ->check(CLI::IsMember({"mm", "cm", "m"}));
+  verb->add_option(
+          "--topology", options.topology,
+          "wrap the head, its texture and motion onto another mesh: facet (the built-in one), ict, or any "
+          "model; native leaves it")
+      ->capture_default_str();
+  verb->add_option("--animate", arguments->take,
+                   "what moves the head: take.csv (Live Link Face), take.json, a result of facet track");
+  verb->add_option("--lods", options.lod_shares,
+                   "levels of detail beside the head, as shares of its triangles: 0.5,0.25,0.1")
+      ->delimiter(',')
+      ->check(CLI::Range(0.01, 1.0));
   verb->add_flag("--expression", options.photo_expression,
                  "the photo's expression in place of the neutral face");
-  verb->add_flag("--scene", options.with_camera, "with the camera of the photo or clip (GLB)");
+  verb->add_flag("--scene", options.with_camera, "with the camera of the photo or clip");
+  verb->add_flag("!--no-skin-detail", options.skin_detail,
+                 "without the normal map of pores and fine lines that is read from the photo's texture");
   verb->add_flag("--quantise", options.quantised,
                  "GLB at half the size, for readers of KHR_mesh_quantization");
   verb->add_flag("--force", arguments->force, "overwrite the output");

@@ -1,12 +1,14 @@
 #include "apps/facet/head.h"
 
 #include <cstdio>
+#include <limits>
 
 #include "apps/facet/model_library.h"
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/image_io.h"
 #include "core/io/npz.h"
+#include "core/io/video_io.h"
 
 namespace fs = std::filesystem;
 
@@ -16,12 +18,9 @@ namespace {
 using nlohmann::json;
 
 json readJson(const fs::path& path) {
-  try {
-    return json::parse(readText(path));
-  } catch (const json::exception& error) {
-    fail(ErrorKind::kInput, path.string(), ": is not the JSON that facet wrote (", error.what(),
-         "); make the result again");
-  }
+  json content = json::parse(readText(path), nullptr, /*allow_exceptions=*/false);
+  if (content.is_object()) return content;
+  fail(ErrorKind::kInput, path.string(), ": is not the JSON that facet wrote; make the result again");
 }
 
 // Runs `read` and names the file when a key is missing or of another kind.
@@ -93,7 +92,8 @@ void loadModelOf(const fs::path& file, const json& record, const std::string& mo
          "; if it has moved, name it with --model");
   }
   head.model_reference = modelReference(name);
-  const int vertices = record.at("vertices"), modes = record.at("expression_modes");
+  const int vertices = record.value("vertices", head.model.numVertices());
+  const int modes = record.value("expression_modes", head.model.numExpression());
   completeFromBuiltin(name, head.model, session);
   if (head.model.numVertices() != vertices || head.model.numExpression() != modes) {
     fail(ErrorKind::kModel, file.string(), ": was made with the model ", record.at("id").get<std::string>(),
@@ -102,10 +102,36 @@ void loadModelOf(const fs::path& file, const json& record, const std::string& mo
   }
 }
 
+// At most `max_count` finite numbers.
+Eigen::VectorXf coefficientsFrom(const fs::path& file, const char* name, const json& values, int max_count) {
+  Eigen::VectorXf coefficients = vectorFrom(values);
+  if (coefficients.size() > max_count || !coefficients.allFinite()) {
+    fail(ErrorKind::kInput, file.string(), ": its ", coefficients.size(), " values of ", name,
+         " do not fit the model's ", max_count, ", or are not finite; make the result again");
+  }
+  return coefficients;
+}
+
+void checkFrame(const fs::path& file, const MorphableModel& model, const HeadFrame& frame) {
+  const int num_joints = model.skeleton ? model.skeleton->numJoints() : 0;
+  if (frame.expression.size() != model.numExpression() ||
+      (frame.pose.rows() != 0 && (frame.pose.rows() != num_joints || frame.pose.cols() != 3)) ||
+      !frame.expression.allFinite() || !frame.pose.allFinite() ||
+      !frame.camera.camera_from_model.matrix().allFinite() || frame.camera.width_px <= 0 ||
+      frame.camera.height_px <= 0 || !(frame.camera.focal_px + frame.camera.scale_px_per_mm > 0)) {
+    fail(ErrorKind::kInput, file.string(), ": does not fit the ", model.numExpression(), " expressions and ",
+         num_joints, " joints of ", model.name, ", or its camera is none; make the result again");
+  }
+}
+
 void readTexture(const fs::path& folder, Head& head) {
   const fs::path texture = folder / "maps/texture.png", visibility = folder / "maps/visibility.png";
   if (fs::exists(texture)) head.texture = readPhoto(texture);
   if (fs::exists(visibility)) head.visibility = readPhoto(visibility);
+  if (head.texture.width() != head.texture.height()) {
+    fail(ErrorKind::kInput, texture.string(), ": is ", head.texture.width(), "x", head.texture.height(),
+         " pixels; a texture is square, scale it to one side");
+  }
 }
 
 Head openResult(const fs::path& folder, const std::string& model_name, Session& session) {
@@ -118,19 +144,24 @@ Head openResult(const fs::path& folder, const std::string& model_name, Session& 
            ": holds no fit; run facet reconstruct again without --stop-after detect");
     }
     loadModelOf(file, fit.at("model"), model_name, session, head);
-    head.identity = vectorFrom(fit.at("identity"));
-    head.albedo = vectorFrom(fit.at("albedo"));
+    head.identity = coefficientsFrom(file, "identity", fit.at("identity"), head.model.numIdentity());
+    head.albedo = coefficientsFrom(file, "albedo", fit.at("albedo"), std::numeric_limits<int>::max());
     const json& view = fit.at("views").at(0);
     head.light.emplace().coefficients = matrixFrom(view.at("light_sh"), 9, 3);
     HeadFrame frame;
     frame.picture = view.at("photo");
     frame.expression = vectorFrom(view.at("expression"));
-    if (view.contains("joint_rotations")) frame.pose = matrixFrom(view["joint_rotations"]);
+    if (view.contains("joint_rotations")) {
+      frame.pose =
+          matrixFrom(view["joint_rotations"], static_cast<Eigen::Index>(view["joint_rotations"].size()), 3);
+    }
     const json& camera = view.at("camera");
     frame.camera =
         cameraFrom(matrixFrom(camera.at("K"), 3, 3), matrixFrom(camera.at("camera_from_model"), 4, 4),
                    camera.at("projection") == "perspective", camera.at("width"), camera.at("height"));
+    checkFrame(file, head.model, frame);
     head.frames.push_back(std::move(frame));
+    head.time_s.push_back(0);
     for (const json& input : fit.at("inputs"))
       head.inputs.push_back({{"file", fs::path(input.at("path").get<std::string>()).filename().string()},
                              {"sha256", input.at("sha256")}});
@@ -142,25 +173,30 @@ Head openResult(const fs::path& folder, const std::string& model_name, Session& 
 
 Eigen::MatrixXf matrixFrom(const NpyArray& array) {
   const std::vector<float> values = array.asFloat();
-  const Eigen::Index rows = array.shape.empty() ? 1 : array.shape[0];
+  const Eigen::Index rows = array.shape.empty() ? static_cast<Eigen::Index>(values.size()) : array.shape[0];
   using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   return Eigen::Map<const Rows>(values.data(), rows,
                                 rows == 0 ? 0 : static_cast<Eigen::Index>(values.size()) / rows);
 }
 
-Head openClip(const fs::path& folder, const std::string& model_name, Session& session) {
+// All but the model.
+void readClip(const fs::path& folder, Head& head) {
   const fs::path file = folder / "track.json";
   const json track = readJson(file);
-  Head head;
   head.is_clip = true;
   reading(file, [&] {
-    loadModelOf(file, track.at("model"), model_name, session, head);
-    head.identity = vectorFrom(track.at("identity"));
+    head.identity = coefficientsFrom(file, "identity", track.at("identity"), head.model.numIdentity());
     const json& clip = track.at("clip");
     head.frames_per_second = clip.at("fps");
-    head.inputs.push_back({{"file", fs::path(clip.at("path").get<std::string>()).filename().string()},
-                           {"sha256", clip.value("sha256", "")}});
-    for (int i = 0; i < clip.at("frames").get<int>(); ++i) {
+    head.inputs.push_back({{"file", fs::path(clip.at("path").get<std::string>()).filename().string()}});
+    if (clip.contains("sha256")) head.inputs.back()["sha256"] = clip["sha256"];
+    // A folder that is still as it was names its pictures; a video's frames have none yet.
+    const fs::path source = clip.at("path").get<std::string>();
+    const int num_frames = clip.at("frames");
+    std::vector<fs::path> pictures;
+    if (fs::is_directory(source)) pictures = photosInFolder(source);
+    if (static_cast<int>(pictures.size()) != num_frames) pictures.clear();
+    for (int i = 0; i < num_frames; ++i) {
       char name[24];
       std::snprintf(name, sizeof name, "%06d.npz", i);
       const fs::path path = folder / "frames" / name;
@@ -178,27 +214,51 @@ Head openClip(const fs::path& folder, const std::string& model_name, Session& se
                ", expected ", rows, "x", columns, "; run facet track again");
         return values;
       };
-      if (array("has_face").asInt32().at(0) == 0) continue;
+      head.time_s.push_back(matrix("time_s", 1, 1)(0, 0));
+      if (matrix("has_face", 1, 1)(0, 0) == 0) continue;
       HeadFrame frame;
       frame.number = i;
-      frame.time_s = array("time_s").asDouble().at(0);
-      frame.expression = matrix("expression", head.model.numExpression(), 1);
-      if (arrays.count("joint_rotations") > 0) frame.pose = matrixFrom(array("joint_rotations"));
+      frame.expression = matrixFrom(array("expression"));
+      if (arrays.count("joint_rotations") > 0)
+        frame.pose = matrix("joint_rotations", head.model.skeleton ? head.model.skeleton->numJoints() : 0, 3);
       frame.camera = cameraFrom(matrix("K", 3, 3), matrix("camera_from_model", 4, 4), true, clip.at("width"),
                                 clip.at("height"));
+      frame.picture = pictures.empty() ? "images/" + std::string(name, 6) + ".png" : pictures.at(i).string();
+      checkFrame(path, head.model, frame);
       head.frames.push_back(std::move(frame));
     }
     return 0;
   });
   if (head.frames.empty()) fail(ErrorKind::kInput, file.string(), ": no frame of the clip shows a face");
   readTexture(folder, head);
+}
+
+Head openClip(const fs::path& folder, const std::string& model_name, Session& session) {
+  const fs::path file = folder / "track.json";
+  const json track = readJson(file);
+  Head head;
+  reading(file, [&] {
+    loadModelOf(file, track.at("model"), model_name, session, head);
+    return 0;
+  });
+  readClip(folder, head);
   return head;
 }
 
 }  // namespace
 
+// The folder of a result whose JSON was named in its place.
+fs::path folderOf(const fs::path& input) {
+  const bool is_record = input.filename() == "fit.json" || input.filename() == "track.json";
+  return is_record ? input.parent_path() / "." : input;
+}
+
+bool isResult(const fs::path& path) {
+  return fs::exists(folderOf(path) / "fit.json") || fs::exists(folderOf(path) / "track.json");
+}
+
 Head openHead(const std::string& input, const std::string& model_name, Session& session) {
-  const fs::path folder = input;
+  const fs::path folder = folderOf(input);
   if (fs::exists(folder / "fit.json")) return openResult(folder, model_name, session);
   if (fs::exists(folder / "track.json")) return openClip(folder, model_name, session);
   if (fs::exists(folder / "face0/fit.json")) {
@@ -213,6 +273,13 @@ Head openHead(const std::string& input, const std::string& model_name, Session& 
   head.model_reference = modelReference(input);
   if (!head.model.hasNamedShapes() || !head.model.hasUsableUv())
     completeFromBuiltin(input, head.model, session);
+  return head;
+}
+
+Head headOfClip(const fs::path& folder, const MorphableModel& model) {
+  Head head;
+  head.model = model;
+  readClip(folder, head);
   return head;
 }
 

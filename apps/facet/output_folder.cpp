@@ -59,7 +59,7 @@ std::set<std::string> exportedFiles(const fs::path& folder) {
   if (!fs::exists(manifest)) return {};
   const nlohmann::json content =
       nlohmann::json::parse(readText(manifest), nullptr, /*allow_exceptions=*/false);
-  if (!content.is_object() || !content["files"].is_array()) return {};
+  if (!content.is_object() || !content.contains("files") || !content["files"].is_array()) return {};
   std::set<std::string> files = {kExportManifest};
   for (const nlohmann::json& file : content["files"]) {
     if (file.is_string()) files.insert(file.get<std::string>());
@@ -67,13 +67,15 @@ std::set<std::string> exportedFiles(const fs::path& folder) {
   return files;
 }
 
-// The first file below the folder that facet did not write, or nothing.
-std::string foreignEntry(const fs::path& folder) {
-  const std::set<std::string> exported = exportedFiles(folder);
+// The first file below the folder that an output of this kind does not have, or nothing.
+std::string foreignEntry(const fs::path& folder, OutputFolder::Kind kind) {
+  const bool is_export = kind == OutputFolder::Kind::kExport;
+  const std::set<std::string> exported = is_export ? exportedFiles(folder) : std::set<std::string>();
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
     const fs::path relative = entry.path().lexically_relative(folder);
-    if (entry.is_directory() || exported.count(relative.generic_string()) > 0) continue;
-    if (!isPartOfResult(relative)) return relative.generic_string();
+    if (entry.is_directory()) continue;
+    const bool is_ours = is_export ? exported.count(relative.generic_string()) > 0 : isPartOfResult(relative);
+    if (!is_ours) return relative.generic_string();
   }
   return {};
 }
@@ -95,7 +97,7 @@ void removeParents(const std::vector<fs::path>& made) {
 
 }  // namespace
 
-OutputFolder::OutputFolder(const fs::path& target, bool force) {
+OutputFolder::OutputFolder(const fs::path& target, bool force, Kind kind) {
   try {
     target_ = fs::absolute(target).lexically_normal();
     if (!target_.has_filename()) target_ = target_.parent_path();  // a trailing slash
@@ -104,14 +106,14 @@ OutputFolder::OutputFolder(const fs::path& target, bool force) {
       fail(ErrorKind::kUsage, target.string(), ": is a file, not a folder; choose another -o");
     }
     if (exists && !fs::is_empty(target_)) {
-      const std::string foreign = foreignEntry(target_);
+      const std::string foreign = foreignEntry(target_, kind);
       if (!foreign.empty()) {
-        fail(ErrorKind::kUsage, target.string(), ": holds \"", foreign,
-             "\", which is not part of a result, so it is not replaced; choose another -o");
+        fail(ErrorKind::kUsage, target.string(), ": holds \"", foreign, "\", which is not part of ",
+             kind == Kind::kExport ? "an export" : "a result", ", so it is not replaced; choose another -o");
       }
       if (!force) {
-        fail(ErrorKind::kUsage, target.string(),
-             ": already holds a result; give --force to replace it, or another -o");
+        fail(ErrorKind::kUsage, target.string(), ": already holds ",
+             kind == Kind::kExport ? "an export" : "a result", "; give --force to replace it, or another -o");
       }
     }
     made_parents_ = makeParents(target_.parent_path());
@@ -164,6 +166,39 @@ void OutputFolder::commit() {
          std::strerror(reason), ")");
   }
   temporary_ = aside;
+}
+
+OutputFiles::OutputFiles(const fs::path& folder, bool force)
+    : folder_(folder.empty() ? fs::path(".") : folder), force_(force) {
+  std::string pattern = (folder_ / ".facet-export.tmp-XXXXXX").string();
+  if (mkdtemp(pattern.data()) == nullptr) {
+    fail(ErrorKind::kRuntime, folder_.string(), ": cannot be written in (", std::strerror(errno),
+         "); choose another -o");
+  }
+  temporary_ = pattern;
+}
+
+OutputFiles::~OutputFiles() {
+  std::error_code ignored;
+  fs::remove_all(temporary_, ignored);
+}
+
+void OutputFiles::commit() {
+  std::vector<fs::path> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(temporary_))
+    names.push_back(entry.path().filename());
+  for (const fs::path& name : names) {
+    if (!force_ && fs::exists(folder_ / name)) {
+      fail(ErrorKind::kUsage, (folder_ / name).string(),
+           ": exists and would be overwritten; give --force, or another name with -o");
+    }
+  }
+  for (const fs::path& name : names) {
+    std::error_code error;
+    fs::rename(temporary_ / name, folder_ / name, error);
+    if (error)
+      fail(ErrorKind::kRuntime, (folder_ / name).string(), ": cannot be written (", error.message(), ")");
+  }
 }
 
 void prepareOutputFile(const fs::path& path, bool force) {

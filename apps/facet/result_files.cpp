@@ -86,8 +86,10 @@ Npz fitArrays(const MorphableModel& model, const Photo& photo, const Reconstruct
 
 void writeFaceGlb(const std::filesystem::path& path, const MorphableModel& model, const Photo& photo,
                   const Reconstruction& result, Image8 texture) {
-  FaceAsset asset = headAsset(model, result.neutral, headTextures(model, result.neutral, std::move(texture)),
-                              result.appearance.vertex_albedo.colwise().mean().transpose());
+  FaceAsset asset = headAsset(
+      model, result.neutral,
+      headTextures(model, result.neutral, {std::move(texture), dataToImage(result.maps.visibility), {}}),
+      result.appearance.vertex_albedo.colwise().mean().transpose());
   asset.extras_json =
       provenanceJson(model, {{{"file", photo.path.filename().string()}, {"sha256", photo.sha256}}});
   writeGlb(path, asset);

@@ -12,6 +12,7 @@
 #include "apps/facet/clip_texture.h"
 #include "apps/facet/command.h"
 #include "apps/facet/drawing.h"
+#include "apps/facet/exporter.h"
 #include "apps/facet/interrupt.h"
 #include "apps/facet/json_text.h"
 #include "apps/facet/landmark_spool.h"
@@ -182,8 +183,9 @@ class Work {
     if (!arguments_.no_overlay) reader.emplace(openClip());
     fitFrames(*reader, spool, output.temporary());
     makeTexture(output.temporary());
-    const double seconds = secondsSince(start);
     writeText(output.temporary() / "track.json", jsonText(trackJson()));
+    if (numWithFace() > 0) writeGlb(output.temporary());
+    const double seconds = secondsSince(start);
     throwIfInterrupted();
     output.commit();
 
@@ -428,6 +430,13 @@ class Work {
     });
   }
 
+  // The head with the clip's motion, as facet export writes it.
+  void writeGlb(const fs::path& folder) {
+    tell("write face.glb", 0.98);
+    const fs::path path = folder / "face.glb";
+    writeHead(path, exportFormat("glb", path), headOfClip(folder, model_), {}, session_);
+  }
+
   void drawFit(Image8& pixels, const FaceSkin& skin, const FitResult& fit) const {
     const Points3 vertices = person_.vertices({}, fit.expression, fit.pose);
     drawFace(pixels, skin.mesh(vertices), skin.opacity(), fit.camera);
@@ -480,6 +489,7 @@ class Work {
                      {"height", height_px_},
                      {"fps", jsonNumber(fps_)},
                      {"frames", notes_.size()}};
+    if (!fs::is_directory(arguments_.clip)) track["clip"]["sha256"] = sha256(mapBytes(arguments_.clip));
     track["model"] = modelJson(model_, modelReference(arguments_.model));
     track["warnings"] = warnings_;
     track["identity"] = jsonRows(identity_.identity);

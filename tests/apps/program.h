@@ -35,8 +35,10 @@ struct Portrait {
 Portrait writePortrait(const std::filesystem::path& folder);
 
 // What the Khronos validator says of a GLB; nothing, with a message, where node or the validator is not
-// installed.
-std::optional<nlohmann::json> validateGlb(const std::filesystem::path& path);
+// installed. Checks that there is no error and no warning, but for those with the code `tolerated`, and
+// nothing that tools/check_glb.js finds.
+std::optional<nlohmann::json> validateGlb(const std::filesystem::path& path,
+                                          const std::string& tolerated = {});
 
 // Sorted paths of all files below a folder, relative to it.
 std::vector<std::string> filesBelow(const std::filesystem::path& folder);

@@ -99,10 +99,11 @@ TEST_CASE(
   const json summary = json::parse(result.out);
   CHECK(summary["frames"] == 9);
   CHECK(summary["frames_with_face"] == 8);
-  std::vector<std::string> expected;
+  std::vector<std::string> expected = {"face.glb"};
   for (const char digit : std::string("012345678"))
     expected.push_back(std::string("frames/00000") + digit + ".npz");
-  expected.insert(expected.end(), {"overlay.mp4", "track.json"});
+  expected.insert(expected.end(), {"maps/albedo.png", "maps/texture.png", "maps/visibility.png",
+                                   "overlay.mp4", "track.json"});
   CHECK(filesBelow(out) == expected);
 
   const MorphableModel model = loadModel("builtin");
@@ -120,7 +121,7 @@ TEST_CASE(
     CHECK(track["frames"]["time_s"][i].get<double>() == doctest::Approx(i / 20.0));
     // The network, not the fit, limits how well the angle is known.
     CHECK(std::abs(track["frames"]["yaw_deg"][i].get<double>() - yawOf(i)) < 3);
-    const Npz frame = readNpz(out / expected[i]);
+    const Npz frame = readNpz(out / expected[i + 1]);
     CHECK(frame.at("has_face").asInt32()[0] == 1);
     CHECK(frame.at("expression").count() == model.numExpression());
     CHECK(frame.at("landmarks68").shape == std::vector<std::int64_t>{68, 2});

@@ -2,12 +2,14 @@
 
 usage: write_seeds.py DIR      needs numpy, scipy and h5py (torch is optional); makes DIR/mat, DIR/hdf5 and so on
 """
+import base64
 import json
 import os
 import pickle
 import struct
 import subprocess
 import sys
+import zlib
 
 import h5py
 import numpy as np
@@ -194,9 +196,67 @@ def write_obj(folder):
             f.write(end.join(lines) + end)
 
 
+def write_glb(folder):
+    binary, views, accessors = bytearray(), [], []
+
+    def add(values, kind, **more):
+        types = {'f4': 5126, 'u1': 5121, 'i1': 5120, 'u2': 5123, 'i2': 5122, 'u4': 5125}
+        data = values.tobytes()
+        views.append(dict(buffer=0, byteOffset=len(binary), byteLength=len(data)))
+        binary.extend(data + bytes(-len(data) % 4))
+        accessors.append(dict(bufferView=len(views) - 1, componentType=types[values.dtype.str[1:]],
+                              count=values.size // dict(SCALAR=1, VEC2=2, VEC3=3, VEC4=4, MAT4=16)[kind], type=kind, **more))
+        return len(accessors) - 1
+
+    position = add(cube / 1000, 'VEC3')
+    uv = add(random.integers(0, 255, (8, 2)).astype('u2'), 'VEC2', normalized=True)
+    joints, weights = add(np.zeros((8, 4), 'u1'), 'VEC4'), add(np.full((8, 4), 0.25, 'f4'), 'VEC4')
+    shape = add(cube / 10000, 'VEC3')
+    add(np.array([1, 5], 'u2'), 'SCALAR')
+    add(cube[:2] / 1000, 'VEC3')
+    accessors.append(dict(componentType=5126, count=8, type='VEC3', name='sparse', sparse=dict(
+        count=2, indices=dict(bufferView=5, componentType=5123), values=dict(bufferView=6))))
+    sparse = len(accessors) - 1
+    index = add(triangles.astype('u1').ravel(), 'SCALAR')
+    bind = add(np.eye(4, dtype='f4'), 'MAT4')
+    times, weight = add(np.array([0, 1], 'f4'), 'SCALAR'), add(np.array([0, 0, 1, 0.5], 'f4'), 'SCALAR')
+    turn = add(np.array([0, 0, 0, 1, 0, 1, 0, 0], 'f4'), 'VEC4')
+    def png_chunk(kind, data):
+        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    png = (b'\x89PNG\r\n\x1a\n' + png_chunk(b'IHDR', struct.pack('>IIBBBBB', 1, 1, 8, 2, 0, 0, 0)) +
+           png_chunk(b'IDAT', zlib.compress(b'\0\xc0\x80\x60')) + png_chunk(b'IEND', b''))
+    views.append(dict(buffer=0, byteOffset=len(binary), byteLength=len(png)))
+    binary.extend(png + bytes(-len(png) % 4))
+    primitive = dict(attributes=dict(POSITION=position, TEXCOORD_0=uv, JOINTS_0=joints, WEIGHTS_0=weights), indices=index,
+                     material=0, targets=[dict(POSITION=shape), dict(POSITION=sparse)])
+    channels = [('weights', 0, weight), ('rotation', 1, turn), ('rotation', 2, turn)]
+    gltf = dict(
+        asset=dict(version='2.0', extras=dict(licence='MIT')), scene=0, scenes=[dict(nodes=[2])],
+        nodes=[dict(mesh=0, skin=0), dict(name='root'), dict(children=[0, 1], translation=[0, 0, 1])],
+        meshes=[dict(name='head', primitives=[primitive, dict(primitive, mode=5)], extras=dict(targetNames=['jawOpen', 'b']))],
+        skins=[dict(joints=[1], inverseBindMatrices=bind)], accessors=accessors, bufferViews=views,
+        materials=[dict(pbrMetallicRoughness=dict(baseColorTexture=dict(index=0, extensions=dict(
+            KHR_texture_transform=dict(scale=[2, 2], offset=[0.5, 0])))), normalTexture=dict(index=0))],
+        textures=[dict(source=0)], images=[dict(bufferView=len(views) - 1, mimeType='image/png')],
+        buffers=[dict(byteLength=len(binary))], animations=[dict(
+            samplers=[dict(input=times, output=output) for _, _, output in channels],
+            channels=[dict(sampler=i, target=dict(node=node, path=path)) for i, (path, node, _) in enumerate(channels)])])
+
+    def chunk(kind, data, filler):
+        data = bytes(data) + filler * (-len(data) % 4)
+        return struct.pack('<I4s', len(data), kind) + data
+    content = chunk(b'JSON', json.dumps(gltf).encode(), b' ') + chunk(b'BIN\0', binary, b'\0')
+    with open(f'{folder}/head.glb', 'wb') as f:
+        f.write(struct.pack('<4sII', b'glTF', 2, 12 + len(content)) + content)
+    gltf['buffers'][0]['uri'] = 'data:application/octet-stream;base64,' + base64.b64encode(binary).decode()
+    with open(f'{folder}/head.gltf', 'w') as f:
+        json.dump(gltf, f)
+
+
 for name, write in [('mat', write_mat), ('hdf5', write_hdf5), ('eos', write_eos), ('pickle', write_pickle),
                     ('npy', write_npy), ('flame', write_flame), ('flame_companion', write_flame_companion),
-                    ('faceverse_tddfa', write_faceverse_tddfa), ('facet_model', write_facet_model), ('obj', write_obj)]:
+                    ('faceverse_tddfa', write_faceverse_tddfa), ('facet_model', write_facet_model), ('obj', write_obj),
+                    ('glb', write_glb)]:
     folder = os.path.join(sys.argv[1], name)
     os.makedirs(folder, exist_ok=True)
     write(folder)
