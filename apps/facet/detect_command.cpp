@@ -10,13 +10,13 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "apps/common/drawing.h"
+#include "apps/common/interrupt.h"
+#include "apps/common/json_text.h"
+#include "apps/common/output_folder.h"
+#include "apps/common/photo_list.h"
+#include "apps/common/result_files.h"
 #include "apps/facet/command.h"
-#include "apps/facet/drawing.h"
-#include "apps/facet/interrupt.h"
-#include "apps/facet/json_text.h"
-#include "apps/facet/output_folder.h"
-#include "apps/facet/photo_list.h"
-#include "apps/facet/result_files.h"
 #include "core/error.h"
 #include "core/io/image_io.h"
 #include "core/io/landmark_io.h"
@@ -356,7 +356,7 @@ class Work {
 
 }  // namespace
 
-void addDetect(CLI::App& app, Session& session) {
+void addDetect(CLI::App& app, CommandSession& session) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* verb = app.add_subcommand("detect", "Faces of photos and videos: landmarks and head pose");
   verb->fallthrough();

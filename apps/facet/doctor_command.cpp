@@ -6,10 +6,10 @@
 #include <opencv2/core/version.hpp>
 #include <thread>
 
-#include "apps/facet/blender.h"
+#include "apps/common/blender.h"
+#include "apps/common/json_text.h"
+#include "apps/common/model_library.h"
 #include "apps/facet/command.h"
-#include "apps/facet/json_text.h"
-#include "apps/facet/model_library.h"
 #include "core/error.h"
 #include "core/io/model_io.h"
 #include "core/parallel.h"
@@ -96,7 +96,7 @@ int examine(Session& session) {
 
 }  // namespace
 
-void addDoctor(CLI::App& app, Session& session) {
+void addDoctor(CLI::App& app, CommandSession& session) {
   CLI::App* verb =
       app.add_subcommand("doctor", "What this build and this machine can do, and what is missing");
   verb->fallthrough();

@@ -9,10 +9,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "apps/common/json_text.h"
+#include "apps/common/model_library.h"
+#include "apps/common/output_folder.h"
 #include "apps/facet/command.h"
-#include "apps/facet/json_text.h"
-#include "apps/facet/model_library.h"
-#include "apps/facet/output_folder.h"
 #include "core/correspondence.h"
 #include "core/error.h"
 #include "core/io/files.h"
@@ -323,7 +323,7 @@ int evaluateTransfer(const std::string& from_name, const std::string& to_name, S
 
 }  // namespace
 
-void addEvaluate(CLI::App& app, Session& session) {
+void addEvaluate(CLI::App& app, CommandSession& session) {
   CLI::App* verb =
       app.add_subcommand("evaluate", "Numbers against hand-picked landmarks, a 3D scan or another model");
   verb->require_subcommand(1);

@@ -6,12 +6,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "apps/common/exporter.h"
+#include "apps/common/interrupt.h"
+#include "apps/common/json_text.h"
+#include "apps/common/output_folder.h"
+#include "apps/common/take_source.h"
 #include "apps/facet/command.h"
-#include "apps/facet/exporter.h"
-#include "apps/facet/interrupt.h"
-#include "apps/facet/json_text.h"
-#include "apps/facet/output_folder.h"
-#include "apps/facet/take_source.h"
 #include "core/io/files.h"
 
 namespace fs = std::filesystem;
@@ -106,7 +106,7 @@ std::string formatList() {
 
 }  // namespace
 
-void addExport(CLI::App& app, Session& session) {
+void addExport(CLI::App& app, CommandSession& session) {
   auto arguments = std::make_shared<Arguments>();
   ExportOptions& options = arguments->options;
   CLI::App* verb =

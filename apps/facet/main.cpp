@@ -7,9 +7,9 @@
 #include <new>
 #include <string>
 
+#include "apps/common/interrupt.h"
 #include "apps/facet/command.h"
 #include "apps/facet/config_file.h"
-#include "apps/facet/interrupt.h"
 #include "core/error.h"
 #include "core/parallel.h"
 
@@ -26,7 +26,7 @@ Exit codes: 0 ok, 1 failure while running, 2 usage, 3 input unreadable, 4 model 
   5 no face found, 6 fit did not converge, 130 interrupted.)";
 
 // Without the help text that CLI11 would add: one clear line.
-int reportUsage(facet::Session& session, const CLI::App& app, const CLI::ParseError& error) {
+int reportUsage(facet::CommandSession& session, const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
   std::string message = error.what();
   if (dynamic_cast<const CLI::ConfigError*>(&error) != nullptr)
@@ -41,7 +41,7 @@ int reportUsage(facet::Session& session, const CLI::App& app, const CLI::ParseEr
 }  // namespace
 
 int main(int argc, char** argv) {
-  facet::Session session;
+  facet::CommandSession session;
   CLI::App app("facet turns photographs of a face into a 3D face.", "facet");
   app.footer(kExamples);
   app.set_version_flag("--version", std::string("facet ") + FACET_VERSION);

@@ -5,11 +5,11 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "apps/common/interrupt.h"
+#include "apps/common/json_text.h"
+#include "apps/common/model_library.h"
+#include "apps/common/output_folder.h"
 #include "apps/facet/command.h"
-#include "apps/facet/interrupt.h"
-#include "apps/facet/json_text.h"
-#include "apps/facet/model_library.h"
-#include "apps/facet/output_folder.h"
 #include "core/correspondence.h"
 #include "core/error.h"
 #include "core/io/image_io.h"
@@ -268,7 +268,7 @@ int transferModel(const Arguments& arguments, Session& session) {
 
 }  // namespace
 
-void addModel(CLI::App& app, Session& session) {
+void addModel(CLI::App& app, CommandSession& session) {
   CLI::App* verb = app.add_subcommand("model", "List, describe, check, import and connect face models");
   verb->require_subcommand(1);
   verb->fallthrough();

@@ -7,14 +7,14 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "apps/common/interrupt.h"
+#include "apps/common/json_text.h"
+#include "apps/common/model_library.h"
+#include "apps/common/output_folder.h"
+#include "apps/common/photo_list.h"
+#include "apps/common/reconstruct.h"
+#include "apps/common/result_files.h"
 #include "apps/facet/command.h"
-#include "apps/facet/interrupt.h"
-#include "apps/facet/json_text.h"
-#include "apps/facet/model_library.h"
-#include "apps/facet/output_folder.h"
-#include "apps/facet/photo_list.h"
-#include "apps/facet/reconstruct.h"
-#include "apps/facet/result_files.h"
 #include "core/error.h"
 #include "core/io/landmark_io.h"
 
@@ -203,7 +203,7 @@ int runBatch(const Arguments& arguments, Session& session) {
 
 }  // namespace
 
-void addReconstruct(CLI::App& app, Session& session) {
+void addReconstruct(CLI::App& app, CommandSession& session) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* verb = app.add_subcommand("reconstruct", "A photo in, a textured 3D face out");
   verb->fallthrough();

@@ -4,12 +4,12 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "apps/common/head.h"
+#include "apps/common/interrupt.h"
+#include "apps/common/model_library.h"
+#include "apps/common/output_folder.h"
+#include "apps/common/take_source.h"
 #include "apps/facet/command.h"
-#include "apps/facet/head.h"
-#include "apps/facet/interrupt.h"
-#include "apps/facet/model_library.h"
-#include "apps/facet/output_folder.h"
-#include "apps/facet/take_source.h"
 #include "core/error.h"
 #include "core/io/image_io.h"
 #include "core/io/mesh_io.h"
@@ -190,7 +190,7 @@ int render(const Arguments& arguments, Session& session) {
 
 }  // namespace
 
-void addRender(CLI::App& app, Session& session) {
+void addRender(CLI::App& app, CommandSession& session) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* verb = app.add_subcommand("render", "A picture of a result or of a model");
   verb->fallthrough();

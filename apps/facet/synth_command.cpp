@@ -3,9 +3,9 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "apps/common/interrupt.h"
+#include "apps/common/json_text.h"
 #include "apps/facet/command.h"
-#include "apps/facet/interrupt.h"
-#include "apps/facet/json_text.h"
 #include "core/error.h"
 #include "synth/synth.h"
 
@@ -41,7 +41,7 @@ int synthesise(const SynthOptions& chosen, Session& session) {
 
 }  // namespace
 
-void addSynth(CLI::App& app, Session& session) {
+void addSynth(CLI::App& app, CommandSession& session) {
   auto options = std::make_shared<SynthOptions>();
   auto truth = std::make_shared<std::string>(textFromTruthMaps(options->truth));
   CLI::App* verb = app.add_subcommand("synth", "Synthetic faces with exact landmarks, for training");

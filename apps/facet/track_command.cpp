@@ -9,16 +9,16 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "apps/facet/clip_texture.h"
+#include "apps/common/clip_texture.h"
+#include "apps/common/drawing.h"
+#include "apps/common/exporter.h"
+#include "apps/common/interrupt.h"
+#include "apps/common/json_text.h"
+#include "apps/common/landmark_spool.h"
+#include "apps/common/model_library.h"
+#include "apps/common/output_folder.h"
+#include "apps/common/result_files.h"
 #include "apps/facet/command.h"
-#include "apps/facet/drawing.h"
-#include "apps/facet/exporter.h"
-#include "apps/facet/interrupt.h"
-#include "apps/facet/json_text.h"
-#include "apps/facet/landmark_spool.h"
-#include "apps/facet/model_library.h"
-#include "apps/facet/output_folder.h"
-#include "apps/facet/result_files.h"
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/image_io.h"
@@ -536,7 +536,7 @@ class Work {
 
 }  // namespace
 
-void addTrack(CLI::App& app, Session& session) {
+void addTrack(CLI::App& app, CommandSession& session) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* verb =
       app.add_subcommand("track", "A clip in; one identity, and pose and expression per frame out");

@@ -1,4 +1,4 @@
-# Turns a GLB that facet wrote into an FBX or a .blend; facet runs it (apps/facet/blender.h). By hand:
+# Turns a GLB that facet wrote into an FBX or a .blend; facet runs it (apps/common/blender.h). By hand:
 #   blender -b --factory-startup --python-exit-code 3 --python-expr "import numpy; numpy.bool=bool" \
 #     --python convert.py -- head.glb head.fbx
 # Blender 3.4 and later. (Debian's Blender 3.4 reads glTF only with that prelude: its importer wants numpy.bool,

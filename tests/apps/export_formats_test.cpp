@@ -8,7 +8,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "apps/facet/blender.h"
+#include "apps/common/blender.h"
 #include "core/error.h"
 #include "core/face_asset.h"
 #include "core/io/files.h"

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "apps/facet/command.h"
-#include "apps/facet/head.h"
+#include "apps/common/head.h"
+#include "apps/common/session.h"
 #include "assets/head_asset.h"
 #include "core/export_unit.h"
 #include "core/take.h"

@@ -1,10 +1,10 @@
-#include "apps/facet/clip_texture.h"
+#include "apps/common/clip_texture.h"
 
 #include <algorithm>
 #include <cmath>
 #include <map>
 
-#include "apps/facet/interrupt.h"
+#include "apps/common/interrupt.h"
 #include "core/error.h"
 #include "fitting/appearance.h"
 #include "fitting/face_parser.h"

@@ -1,4 +1,4 @@
-#include "apps/facet/blender.h"
+#include "apps/common/blender.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "apps/facet/interrupt.h"
+#include "apps/common/interrupt.h"
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/model_io.h"

@@ -1,9 +1,9 @@
-#include "apps/facet/take_source.h"
+#include "apps/common/take_source.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "apps/facet/interrupt.h"
+#include "apps/common/interrupt.h"
 #include "core/arkit.h"
 #include "core/arkit_shapes.h"
 #include "core/error.h"

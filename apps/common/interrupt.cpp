@@ -1,5 +1,6 @@
-#include "apps/facet/interrupt.h"
+#include "apps/common/interrupt.h"
 
+#include <atomic>
 #include <csignal>
 
 #include "core/error.h"
@@ -8,6 +9,7 @@ namespace facet {
 namespace {
 
 volatile std::sig_atomic_t signal_received = 0;
+std::atomic<bool> work_cancelled = false;
 
 }  // namespace
 
@@ -23,7 +25,13 @@ void catchInterrupts() {
   std::signal(SIGXFSZ, SIG_IGN);
 }
 
-bool interrupted() { return signal_received != 0; }
+bool signalReceived() { return signal_received != 0; }
+
+void cancelWork() { work_cancelled = true; }
+
+void allowWork() { work_cancelled = false; }
+
+bool interrupted() { return signalReceived() || work_cancelled; }
 
 void throwIfInterrupted() {
   if (interrupted()) fail(ErrorKind::kInterrupted, "interrupted; no unfinished result is left behind");

@@ -1,4 +1,4 @@
-#include "apps/facet/drawing.h"
+#include "apps/common/drawing.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "apps/facet/photo_list.h"
+#include "apps/common/photo_list.h"
 
 #include "core/error.h"
 #include "core/io/video_io.h"

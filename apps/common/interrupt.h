@@ -9,4 +9,10 @@ bool interrupted();
 // Error(kInterrupted) once a signal has come.
 void throwIfInterrupted();
 
+// For programs that go on when work is given up: interrupted() is true from cancelWork() to allowWork(), on
+// all threads. A signal stays.
+void cancelWork();
+void allowWork();
+bool signalReceived();
+
 }  // namespace facet

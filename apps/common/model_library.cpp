@@ -1,9 +1,9 @@
-#include "apps/facet/model_library.h"
+#include "apps/common/model_library.h"
 
 #include <cstdio>
 #include <cstdlib>
 
-#include "apps/facet/interrupt.h"
+#include "apps/common/interrupt.h"
 #include "core/complete_model.h"
 #include "core/error.h"
 #include "core/io/model_io.h"

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "apps/facet/reconstruct.h"
+#include "apps/common/reconstruct.h"
 
 namespace facet {
 

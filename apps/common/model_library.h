@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/facet/command.h"
+#include "apps/common/session.h"
 #include "core/correspondence.h"
 #include "core/morphable_model.h"
 

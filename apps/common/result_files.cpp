@@ -1,4 +1,4 @@
-#include "apps/facet/result_files.h"
+#include "apps/common/result_files.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <opencv2/imgproc.hpp>
 
-#include "apps/facet/head.h"
-#include "apps/facet/interrupt.h"
-#include "apps/facet/json_text.h"
+#include "apps/common/head.h"
+#include "apps/common/interrupt.h"
+#include "apps/common/json_text.h"
 #include "assets/head_asset.h"
 #include "core/io/files.h"
 #include "core/io/glb.h"

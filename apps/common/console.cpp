@@ -1,4 +1,4 @@
-#include "apps/facet/console.h"
+#include "apps/common/console.h"
 
 #include <unistd.h>
 
@@ -24,13 +24,18 @@ Console::Console() {
 }
 
 void Console::line(const char* colour, const char* label, const std::string& message) {
-  endProgress();
+  removeBar();
   const bool coloured = has_colour_ && colour != nullptr;
   std::fprintf(stderr, "facet: %s%s%s%s\n", coloured ? colour : "", label, coloured ? kPlain : "",
                message.c_str());
 }
 
+void Console::tell(ConsoleMessage::Kind kind, const std::string& text) const {
+  if (listener_) listener_({kind, text});
+}
+
 void Console::say(const std::string& message) {
+  tell(ConsoleMessage::Kind::kSay, message);
   if (!quiet_) line(nullptr, "", message);
 }
 
@@ -39,12 +44,17 @@ void Console::detail(const std::string& message) {
 }
 
 void Console::warn(const std::string& message) {
+  tell(ConsoleMessage::Kind::kWarning, message);
   if (!quiet_) line(kYellow, "warning: ", message);
 }
 
-void Console::error(const std::string& message) { line(kRed, "", message); }
+void Console::error(const std::string& message) {
+  tell(ConsoleMessage::Kind::kError, message);
+  line(kRed, "", message);
+}
 
 void Console::progress(const std::string& item, const std::string& stage, double done) {
+  if (listener_) listener_({ConsoleMessage::Kind::kProgress, stage, item, done});
   if (quiet_) return;
   if (!is_terminal_) {
     const std::string text = item + ": " + stage;
@@ -60,6 +70,11 @@ void Console::progress(const std::string& item, const std::string& stage, double
 }
 
 void Console::endProgress() {
+  tell(ConsoleMessage::Kind::kProgressEnd, "");
+  removeBar();
+}
+
+void Console::removeBar() {
   if (!bar_shown_) return;
   std::fprintf(stderr, "\r\033[K");
   std::fflush(stderr);

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "apps/facet/command.h"
-#include "apps/facet/head.h"
+#include "apps/common/head.h"
+#include "apps/common/session.h"
 #include "core/eyeballs.h"
 #include "core/morphable_model.h"
 #include "core/take.h"

@@ -1,4 +1,4 @@
-#include "apps/facet/output_folder.h"
+#include "apps/common/output_folder.h"
 
 #include <fcntl.h>
 #include <stdio.h>  // renameat2

@@ -1,11 +1,11 @@
-#include "apps/facet/reconstruct.h"
+#include "apps/common/reconstruct.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <utility>
 
-#include "apps/facet/interrupt.h"
+#include "apps/common/interrupt.h"
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/image_io.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/facet/command.h"
+#include "apps/common/session.h"
 #include "assets/head_asset.h"
 #include "core/camera.h"
 #include "core/image.h"

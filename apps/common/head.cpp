@@ -1,9 +1,9 @@
-#include "apps/facet/head.h"
+#include "apps/common/head.h"
 
 #include <cstdio>
 #include <limits>
 
-#include "apps/facet/model_library.h"
+#include "apps/common/model_library.h"
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/image_io.h"

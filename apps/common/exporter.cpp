@@ -1,14 +1,14 @@
-#include "apps/facet/exporter.h"
+#include "apps/common/exporter.h"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 
-#include "apps/facet/blender.h"
-#include "apps/facet/interrupt.h"
-#include "apps/facet/model_library.h"
-#include "apps/facet/output_folder.h"
-#include "apps/facet/take_source.h"
+#include "apps/common/blender.h"
+#include "apps/common/interrupt.h"
+#include "apps/common/model_library.h"
+#include "apps/common/output_folder.h"
+#include "apps/common/take_source.h"
 #include "assets/baked_maps.h"
 #include "assets/lod.h"
 #include "assets/metahuman.h"

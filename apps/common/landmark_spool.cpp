@@ -1,4 +1,4 @@
-#include "apps/facet/landmark_spool.h"
+#include "apps/common/landmark_spool.h"
 
 #include <stdlib.h>  // mkstemp
 #include <unistd.h>
