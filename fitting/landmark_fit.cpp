@@ -46,6 +46,7 @@ struct Observation {
   LandmarkModel model;
   Eigen::Vector2d position_px;
   double sigma_px;
+  bool is_pinned = false;  // neither an outlier nor one of many: its full weight
 };
 
 using Modes = Eigen::Matrix<double, 3, Eigen::Dynamic>;
@@ -329,6 +330,12 @@ void checkLandmarks(const MorphableModel& model, const FitLandmarks& landmarks) 
           " expression modes; a fit needs both");
   checkSet(landmarks.ibug68, model.landmarks68, "iBUG");
   checkSet(landmarks.dense, model.dense, "dense");
+  for (const PinnedLandmark& pin : landmarks.pinned) {
+    require(pin.index >= 0 && pin.index < model.landmarks68.size() && model.landmarks68.has(pin.index) &&
+                pin.position_px.allFinite() && pin.sigma_px > 0,
+            "fitLandmarks: the pinned landmark ", pin.index, " of ", model.landmarks68.size(),
+            " is none of model ", model.id, "'s, not finite, or its sigma is not > 0");
+  }
   const auto checkEvidence = [&](const LinearEvidence& evidence, int num_modes, const char* name) {
     require(evidence.matrix.allFinite() && evidence.target.allFinite(), "fitLandmarks: the ", name,
             " guess is not finite");
@@ -427,6 +434,10 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
     for (int i = 17; i <= 26; ++i) observations[i].sigma_px *= kBrowSigmaFactor;
   }
   addObservations(model, jaw, model.dense, landmarks.dense, default_sigma_px, observations);
+  for (const PinnedLandmark& pin : landmarks.pinned) {
+    observations.push_back({landmarkModel(model, jaw, model.landmarks68, pin.index),
+                            pin.position_px.cast<double>(), pin.sigma_px, /*is_pinned=*/true});
+  }
 
   State state;
   state.identity.setZero(model.numIdentity());
@@ -488,8 +499,8 @@ FitResult fitLandmarks(const MorphableModel& model, const FitLandmarks& landmark
       std::vector<double*> parameters = {state.rotation.coeffs().data(), state.camera.data(),
                                          state.identity.data(), state.expression.data()};
       if (jaw) parameters.push_back(state.jaw.data());
-      problem.AddResidualBlock(LandmarkCost::create(o.model, o.position_px, principal_px, o.sigma_px), loss,
-                               parameters);
+      problem.AddResidualBlock(LandmarkCost::create(o.model, o.position_px, principal_px, o.sigma_px),
+                               o.is_pinned ? nullptr : loss, parameters);
     }
     if (jaw) {
       problem.AddResidualBlock(GaussianPriorCost::create(prior_jaw, prior_sigma * kJawSigma_rad), nullptr,

@@ -101,6 +101,13 @@ struct FitStart {
   double sigma = 0.5;                    // how far the face may be from it; 1 = as far as from the mean
 };
 
+// One of the 68 that a person has put in its place: neither taken for an outlier nor weighted down.
+struct PinnedLandmark {
+  int index = 0;  // of iBUG-68
+  Eigen::Vector2f position_px = Eigen::Vector2f::Zero();
+  float sigma_px = 1;
+};
+
 // Landmarks of one photo. Either set may be empty.
 struct FitLandmarks {
   LandmarkSet ibug68;  // 68 points
@@ -113,6 +120,7 @@ struct FitLandmarks {
   Eigen::VectorXf known_identity;      // K coefficients that are kept; empty = to be found
   std::optional<PreviousFrame> previous = std::nullopt;
   std::optional<FitStart> start = std::nullopt;
+  std::vector<PinnedLandmark> pinned = {};  // count besides both sets; the model needs its 68
 };
 
 // Throws std::invalid_argument for options or landmarks that do not fit the model. The result's frame: model

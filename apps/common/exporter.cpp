@@ -57,6 +57,7 @@ HeadTextures texturesOf(const Head& head, const ExportOptions& options, Session&
 // V×3 mm: the neutral head or the one of the photo.
 Points3 baseVertices(const Head& head, const ExportOptions& options) {
   if (!options.photo_expression) return head.neutral();
+  if (head.shown.rows() > 0) return head.shown;
   if (head.is_clip || head.frames.empty()) {
     fail(ErrorKind::kUsage,
          "--expression is for the result of a photo; a clip has an expression per frame, a model has none");
@@ -408,6 +409,16 @@ Head inTopology(Head head, const ExportOptions& options, Session& session) {
       wrap, head.model.landmarks68.size() > 0 ? Points3() : landmarksOnMean(head.model, session));
   throwIfInterrupted();
   Head result;
+  if (head.shown.rows() > 0) {
+    Head posed = head;  // as the one frame of a take
+    if (posed.frames.empty()) posed.frames.emplace_back().expression.setZero(head.model.numExpression());
+    posed.frames.resize(1);
+    posed.frames[0].number = 0;
+    posed.time_s = {0};
+    const Take take = takeOf(posed, session).take;
+    result.shown = wrapped.model.vertices(
+        {}, weightsFor(take, wrapped.model.expression_names).weights.row(0).transpose());
+  }
   if (!head.frames.empty()) {
     const Take take = takeOf(head, session).take;
     const Eigen::MatrixXf weights = weightsFor(take, wrapped.model.expression_names).weights;

@@ -35,6 +35,7 @@ struct Head {
   Image8 texture;                                // sRGB in the model's texture space, or empty
   Image8 visibility;                             // how well the photos show the texture's texels, or empty
   Image8 normal_map;                             // tangent space, of a head that was wrapped; or empty
+  Points3 shown;  // V×3 mm: the shape that a user gave it, in place of the photo's expression; or empty
   std::vector<HeadFrame> frames;  // none of a model; one of a photo; those with a face of a clip
   std::vector<double> time_s;     // of all frames, from the first one on
   bool is_clip = false;

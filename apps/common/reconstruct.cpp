@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "apps/common/interrupt.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/image_io.h"
@@ -22,6 +23,11 @@ constexpr double kUncertainIbugLandmarkWeight = 0.65;
 // For the dense set beside the network's guess of the identity: both were read from the same pixels, and of
 // the two the guess knows the shape better (docs/results.md).
 constexpr double kGuidedLandmarkWeight = 0.02;
+// A fit that gets worse by more than this factor when moved landmarks take part is worth a warning.
+constexpr double kMaxPinnedMisfit = 1.8;
+// A landmark that the user has moved: standard deviation, and the reach (Gaussian) within which dense points
+// move along; parts of the face's size.
+constexpr float kPinnedSigma = 3e-3F, kPinReach = 0.06F;
 // From a network's guesses a fit is within a tenth of a millimetre after these.
 constexpr int kFastIterations = 6;
 // A network's face that is farther from the landmarks than this part of the face's size is worth a warning.
@@ -38,6 +44,7 @@ void runStage(Reconstruction& result, const ReconstructOptions& options, const s
   work(report);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result.stages.push_back(report);
+  if (options.on_stage_done) options.on_stage_done(result);
   throwIfInterrupted();
 }
 
@@ -111,6 +118,20 @@ void fitFace(const MorphableModel& model, const Photo& photo, const ReconstructO
     fit.landmark_weight =
         landmarks.ibug68.sigma_px.size() > 0 ? kUncertainIbugLandmarkWeight : kIbugLandmarkWeight;
   }
+  // A point that was put in its place corrects the shape there. Head and camera stay where all other points
+  // have them: else one point turns the whole face.
+  double residual_without_pins_px = 0;
+  if (!landmarks.pinned.empty()) {
+    FitLandmarks others = landmarks;
+    others.pinned.clear();
+    const FitResult before = fitLandmarks(model, others, photo.pixels.width(), photo.pixels.height(), fit);
+    if (before.isUsable()) {
+      landmarks.previous = PreviousFrame{before.camera, before.expression, before.pose, 0.3, 0.5, 3, 0.5, 5};
+      fit.focal_px = before.camera.focal_px;
+      residual_without_pins_px = before.residual_px;
+      fit.landmark_weight = std::max(fit.landmark_weight, FitOptions{}.landmark_weight);
+    }
+  }
   result.fit = fitLandmarks(model, landmarks, photo.pixels.width(), photo.pixels.height(), fit);
   throwIfInterrupted();
   if (!result.fit.isUsable()) {
@@ -119,6 +140,12 @@ void fitFace(const MorphableModel& model, const Photo& photo, const ReconstructO
          "); try a larger or more frontal photo, or give the landmarks with --landmarks");
   }
   result.warnings.insert(result.warnings.end(), result.fit.warnings.begin(), result.fit.warnings.end());
+  if (residual_without_pins_px > 0 && result.fit.residual_px > kMaxPinnedMisfit * residual_without_pins_px) {
+    result.warnings.push_back("a landmark that was moved contradicts the others (residual " +
+                              std::to_string(residual_without_pins_px).substr(0, 4) + " px without it, " +
+                              std::to_string(result.fit.residual_px).substr(0, 4) +
+                              " px with it); is it in its place?");
+  }
   for (const FitStage& stage : result.fit.stages) report.iterations += stage.iterations;
   report.residual_px = result.fit.residual_px;
   result.neutral = model.vertices(result.fit.identity);
@@ -161,6 +188,31 @@ FaceReading readingOf(const MorphableModel& model, const MorphableModel& builtin
   if (model.id == builtin.id) reading.clues.albedo = prediction.albedo;
   if (!prediction.albedo.empty()) reading.light = prediction.light;
   return reading;
+}
+
+void moveLandmarks(const Points2& positions_px, const std::vector<bool>& moved, FitLandmarks& landmarks) {
+  require(positions_px.rows() == kNumIbugLandmarks && moved.size() == kNumIbugLandmarks &&
+              landmarks.ibug68.size() == kNumIbugLandmarks,
+          "moveLandmarks: needs 68 positions, flags and landmarks");
+  const Points2 before_px = landmarks.ibug68.positions_px;
+  const float face_px = (before_px.colwise().maxCoeff() - before_px.colwise().minCoeff()).maxCoeff();
+  const float reach_px = kPinReach * face_px;
+  Points2 shift_px = Points2::Zero(landmarks.dense.size(), 2);
+  Eigen::VectorXf weight = Eigen::VectorXf::Zero(landmarks.dense.size());
+  for (int i = 0; i < kNumIbugLandmarks; ++i) {
+    if (!moved[static_cast<std::size_t>(i)]) continue;
+    landmarks.ibug68.positions_px.row(i) = positions_px.row(i);
+    landmarks.pinned.push_back({i, positions_px.row(i).transpose(), kPinnedSigma * face_px});
+    for (int d = 0; d < landmarks.dense.size(); ++d) {
+      const float distance = (landmarks.dense.positions_px.row(d) - before_px.row(i)).norm() / reach_px;
+      const float share = std::exp(-0.5F * distance * distance);
+      shift_px.row(d) += share * (positions_px.row(i) - before_px.row(i));
+      weight[d] += share;
+    }
+  }
+  // Where several were moved, their mean; a lone one moves its neighbours by its share.
+  for (int d = 0; d < landmarks.dense.size(); ++d)
+    landmarks.dense.positions_px.row(d) += shift_px.row(d) / std::max(weight[d], 1.0F);
 }
 
 Reconstruction reconstruct(const MorphableModel& model, const Photo& photo, const FaceReading& reading,

@@ -19,6 +19,8 @@ namespace facet {
 
 enum class StopAfter { kDetect, kFit, kTexture };
 
+struct Reconstruction;
+
 struct ReconstructOptions {
   StopAfter stop_after = StopAfter::kTexture;
   int texture_size_px = 1024;  // side of the UV maps
@@ -32,6 +34,8 @@ struct ReconstructOptions {
   // Called when a stage starts, with the part of the whole that is done in [0, 1].
   std::function<void(const std::string& stage, double done)> on_stage = nullptr;
   std::function<void(const FitIteration&)> on_iteration = nullptr;
+  // Called after each stage with all that is known by then.
+  std::function<void(const Reconstruction&)> on_stage_done = nullptr;
 };
 
 // A photo and where it came from.
@@ -97,6 +101,11 @@ struct FaceReading {
 // model. The guesses speak of the built-in model, hence `builtin`.
 FaceReading readingOf(const MorphableModel& model, const MorphableModel& builtin,
                       const FacePrediction& prediction);
+
+// Replaces landmarks by where the user has put them: `moved` (68 flags) says which of `positions_px` (68×2 of
+// the whole photo). The dense points around a landmark that was moved move along, so that they do not speak
+// against it; the fit counts the moved ones as certain.
+void moveLandmarks(const Points2& positions_px, const std::vector<bool>& moved, FitLandmarks& landmarks);
 
 // The pipeline from landmarks on: fit, or the user's network and fit; light and albedo; texture.
 // Error(kNotConverged) when the fit gives nothing usable.

@@ -56,6 +56,12 @@ NpyArray triangleArray(const Triangles& triangles) {
 Npz fitArrays(const MorphableModel& model, const Photo& photo, const Reconstruction& result) {
   Npz arrays;
   arrays["landmarks68"] = floatArray(result.landmarks.ibug68.positions_px);
+  if (result.landmarks.ibug68.sigma_px.size() > 0)
+    arrays["landmarks68_sigma_px"] = vectorArray(result.landmarks.ibug68.sigma_px);
+  if (result.landmarks.dense.size() > 0) {
+    arrays["dense"] = floatArray(result.landmarks.dense.positions_px);
+    arrays["dense_sigma_px"] = vectorArray(result.landmarks.dense.sigma_px);
+  }
   if (result.coarse.rows() == 0) return arrays;
   const Camera& camera = result.fit.camera;
   arrays["identity"] = vectorArray(result.fit.identity);

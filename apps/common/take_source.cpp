@@ -68,7 +68,10 @@ void solveWeights(const Head& head, TakeSource& source, Session& session) {
     throwIfInterrupted();
     session.console.progress(person.name, "solve the curves",
                              static_cast<double>(solved.size()) / static_cast<double>(head.frames.size()));
-    solver.addFrame(person.vertices({}, frame.expression, facePose(person, frame.pose)) - person.mean);
+    const Points3 vertices = head.shown.rows() > 0
+                                 ? head.shown
+                                 : person.vertices({}, frame.expression, facePose(person, frame.pose));
+    solver.addFrame(vertices - person.mean);
     solved.push_back(frame.number);
   }
   const ShapeSolution solution = solver.solve();

@@ -1,30 +1,19 @@
 // facet export RESULT|CLIP|MODEL -o FILE|DIR
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
 
+#include "apps/common/export_output.h"
 #include "apps/common/exporter.h"
 #include "apps/common/interrupt.h"
 #include "apps/common/json_text.h"
-#include "apps/common/output_folder.h"
 #include "apps/common/take_source.h"
 #include "apps/facet/command.h"
-#include "core/io/files.h"
 
 namespace fs = std::filesystem;
 
 namespace facet {
 namespace {
-
-const std::map<std::string, TargetSet> kTargetSets = {{"arkit", TargetSet::kArkit},
-                                                      {"model", TargetSet::kModel},
-                                                      {"both", TargetSet::kBoth},
-                                                      {"none", TargetSet::kNone}};
-const std::map<std::string, ShapeNaming> kNamings = {
-    {"arkit", ShapeNaming::kArkit}, {"ict", ShapeNaming::kIct}, {"pascal", ShapeNaming::kPascal}};
 
 struct Arguments {
   std::string input, output, format, model, take, unit;
@@ -33,58 +22,22 @@ struct Arguments {
   bool force = false;
 };
 
-// What the folder holds and where it comes from; --force goes by it.
-void writeManifest(const fs::path& folder, const Head& head, const ExportFormat& format) {
-  nlohmann::json manifest = nlohmann::json::parse(provenanceJson(head.model, head.inputs));
-  manifest["format"] = format.name;
-  std::vector<std::string> files;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
-    if (!entry.is_directory()) files.push_back(entry.path().lexically_relative(folder).generic_string());
-  }
-  std::sort(files.begin(), files.end());
-  manifest["files"] = files;
-  writeText(folder / kExportManifest, jsonText(manifest));
-}
-
-// Writes into a folder of its own, or beside what is there; both appear when all is written.
-std::string writeOutput(const fs::path& output, bool force, const ExportFormat& format, const Head& head,
-                        const ExportOptions& options, Session& session) {
-  if (format.extension.empty()) {
-    OutputFolder folder(output, force, OutputFolder::Kind::kExport);
-    std::string told = writeHead(folder.temporary(), format, head, options, session);
-    writeManifest(folder.temporary(), head, format);
-    folder.commit();
-    return told;
-  }
-  if (format.write_asset == nullptr) return writeHead(output, format, head, options, session);
-  OutputFiles files(output.parent_path(), force);
-  std::string told = writeHead(files.temporary() / output.filename(), format, head, options, session);
-  throwIfInterrupted();
-  files.commit();
-  return told;
-}
-
 int exportHead(const Arguments& arguments, Session& session) {
   const fs::path output = arguments.output;
   const ExportFormat& format = exportFormat(arguments.format, output);
   ExportOptions options = arguments.options;
-  options.shapes.targets = kTargetSets.at(arguments.targets);
-  options.shapes.naming = kNamings.at(arguments.naming);
+  options.shapes.targets = targetSet(arguments.targets);
+  options.shapes.naming = shapeNaming(arguments.naming);
   if (!arguments.unit.empty()) options.unit = exportUnit(arguments.unit);
   if (!arguments.take.empty()) {
     TakeSource source = loadTake(arguments.take, {}, session);
     for (const std::string& note : source.notes) session.console.say(arguments.take + ": " + note);
     options.take = std::move(source.take);
   }
-  checkOptions(format, options);
-  if (format.extension.empty()) {
-    const OutputFolder can_be_made(output, arguments.force, OutputFolder::Kind::kExport);
-  } else {
-    for (const fs::path& file : outputFiles(output, options)) prepareOutputFile(file, arguments.force);
-  }
+  checkExport(output, arguments.force, format, options);
   const Head head = inTopology(openHead(arguments.input, arguments.model, session), options, session);
   throwIfInterrupted();
-  const std::string told = writeOutput(output, arguments.force, format, head, options, session);
+  const std::string told = writeExport(output, arguments.force, format, head, options, session);
   session.console.say("wrote " + output.string() + ": " + told);
   if (session.json) {
     std::cout << jsonText({{"input", arguments.input}, {"output", output.string()}, {"format", format.name}});

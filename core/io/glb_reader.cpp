@@ -18,7 +18,9 @@
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/gltf_file.h"
+#include "core/io/image_header.h"
 #include "core/io/image_io.h"
+#include "core/parallel.h"
 
 namespace facet {
 namespace {
@@ -32,7 +34,9 @@ constexpr float kMillimetresPerMetre = 1000;
 constexpr double kBindTolerance = 1e-5;
 constexpr std::size_t kMaxJoints = 255, kMaxMaterials = 256, kMaxInfluenceSets = 4;
 constexpr std::uint64_t kPrimitiveOverhead = 1024;  // bytes; an empty primitive costs time, too
-constexpr int kMaxTexturePixels = 67'108'864;       // 8192²
+constexpr std::size_t kMaxDecodedAhead = 8;
+constexpr int kMaxTexturePixels = 67'108'864;  // 8192²
+constexpr std::uint64_t kMinChannels = 3;      // of a decoded texture, a byte each
 // Primitive modes, numbers that glTF inherits from OpenGL.
 constexpr std::size_t kTriangles = 4, kTriangleStrip = 5, kTriangleFan = 6;
 
@@ -93,6 +97,7 @@ class AssetReader {
     }
     require(!corners_.empty(), "holds no mesh of triangles in its scene");
     FaceAsset asset;
+    decodeAhead();
     readMaterials(asset);
     joinPieces(asset);
     if (!joints_.empty()) arrangeJoints(asset);
@@ -658,22 +663,83 @@ class AssetReader {
 
   // ---- Materials ----
 
-  std::shared_ptr<const Image8> imageOf(const Json& texture_info) {
+  std::size_t imageIndexOf(const Json& texture_info) const {
     const std::size_t texture = GltfFile::index(texture_info, "index");
-    if (texture == kNone) return nullptr;
+    if (texture == kNone) return kNone;
     const Json& entry = file_.entry("textures", texture);
     std::size_t image = GltfFile::index(entry, "source");
     const Json& extensions = GltfFile::member(entry, "extensions", Kind::object);
     if (extensions.contains("EXT_texture_webp")) {
       image = GltfFile::index(GltfFile::member(extensions, "EXT_texture_webp", Kind::object), "source");
     }
+    return image;
+  }
+
+  static std::shared_ptr<const Image8> decoded(std::vector<std::uint8_t> bytes, std::size_t image) {
+    return std::make_shared<const Image8>(decodeImage(std::move(bytes), "image " + std::to_string(image),
+                                                      {.max_pixels = kMaxTexturePixels, .is_texture = true}));
+  }
+
+  // Most of the time that a textured head takes is spent on its images: the first few are decoded side by
+  // side. One that cannot be read is left to imageOf(), which says so if it is needed.
+  void decodeAhead() {
+    std::set<std::size_t> wanted;
+    for (const Corners& corners : corners_) {
+      if (corners.material == kNone || wanted.size() >= kMaxDecodedAhead) continue;
+      const Json& entry = file_.entry("materials", corners.material);
+      const Json& surface = GltfFile::member(entry, "pbrMetallicRoughness", Kind::object);
+      for (const auto& [holder, name] :
+           {std::pair(&surface, "baseColorTexture"), std::pair(&surface, "metallicRoughnessTexture"),
+            std::pair(&entry, "occlusionTexture"), std::pair(&entry, "normalTexture")}) {
+        const std::size_t image = imageIndexOf(GltfFile::member(*holder, name, Kind::object));
+        if (image != kNone) wanted.insert(image);
+      }
+    }
+    if (wanted.size() < 2) return;
+    std::vector<std::size_t> list;
+    std::vector<std::vector<std::uint8_t>> bytes;
+    std::vector<std::uint64_t> claimed;  // bytes
+    for (const std::size_t image : wanted) {
+      std::vector<std::uint8_t> encoded;
+      try {
+        encoded = file_.imageBytes(image);
+      } catch (const std::exception&) {
+        continue;
+      }
+      const auto header = parseImageHeader(encoded);
+      if (!header || header->width_px <= 0 || header->height_px <= 0 ||
+          header->height_px > kMaxTexturePixels / header->width_px)
+        continue;
+      // Together they may be more than there is memory for, so what they take is claimed before they are
+      // decoded, by the fewest channels that they can have.
+      claimed.push_back(static_cast<std::uint64_t>(header->width_px * header->height_px) * kMinChannels);
+      file_.claim(claimed.back());
+      bytes.push_back(std::move(encoded));
+      list.push_back(image);
+    }
+    std::vector<std::shared_ptr<const Image8>> images(list.size());
+    parallelFor(static_cast<int>(list.size()), 1, [&](int begin, int end) {
+      for (int i = begin; i < end; ++i) {
+        try {
+          images[i] = decoded(std::move(bytes[i]), list[i]);
+        } catch (const std::exception&) {
+        }
+      }
+    });
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (!images[i]) continue;
+      if (images[i]->size() > claimed[i]) file_.claim(images[i]->size() - claimed[i]);
+      images_[list[i]] = images[i];
+    }
+  }
+
+  std::shared_ptr<const Image8> imageOf(const Json& texture_info) {
+    const std::size_t image = imageIndexOf(texture_info);
     if (image == kNone) return nullptr;
     std::shared_ptr<const Image8>& known = images_[image];
     if (!known) {
       try {
-        known = std::make_shared<const Image8>(
-            decodeImage(file_.imageBytes(image), "image " + std::to_string(image),
-                        {.max_pixels = kMaxTexturePixels, .is_texture = true}));
+        known = decoded(file_.imageBytes(image), image);
       } catch (const Error& error) {
         throw std::invalid_argument("holds an image that cannot be read: " + std::string(error.what()));
       }

@@ -4,6 +4,10 @@
 #include <opencv2/core/utils/logger.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <string_view>
 
 #include "core/error.h"
 #include "core/io/files.h"
@@ -100,6 +104,22 @@ cv::Mat upright(const cv::Mat& image, int orientation) {
   return result;
 }
 
+// Pixels of a Radiance file by its resolution line ("-Y 512 +X 1024"), or nothing.
+std::optional<std::int64_t> radiancePixels(const Bytes& bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()),
+                              std::min<std::size_t>(bytes.size(), 4096));
+  if (!text.starts_with("#?")) return std::nullopt;
+  const std::size_t header_end = text.find("\n\n");
+  if (header_end == std::string_view::npos) return std::nullopt;
+  std::istringstream resolution{std::string(text.substr(header_end + 2, 64))};
+  std::string first_axis, second_axis;
+  std::int64_t first = 0, second = 0;
+  resolution >> first_axis >> first >> second_axis >> second;
+  constexpr std::int64_t kMaxSide = 1 << 20;
+  if (!resolution || first <= 0 || second <= 0 || first > kMaxSide || second > kMaxSide) return std::nullopt;
+  return first * second;
+}
+
 // OpenCV's order (B, G, R, A) of an image.
 cv::Mat bgrFrom(const Image8& image) {
   const int channels = image.channels();
@@ -163,6 +183,30 @@ Image8 decodeImage(Bytes bytes, const std::string& name, const ReadImageOptions&
   Image8 result(image.cols, image.rows, channels);
   cv::Mat rgb(image.rows, image.cols, CV_8UC(channels), result.data());
   cv::cvtColor(image, rgb, channels == 3 ? cv::COLOR_BGR2RGB : cv::COLOR_BGRA2RGBA);
+  return result;
+}
+
+ImageF readRadiance(const fs::path& path) {
+  silenceOpenCv();
+  const Bytes bytes = readBytes(path);
+  const auto num_pixels = radiancePixels(bytes);
+  if (!num_pixels) fail(ErrorKind::kInput, path.string(), ": is no Radiance picture (.hdr)");
+  const std::int64_t max_pixels = ReadImageOptions().max_pixels;
+  if (*num_pixels > max_pixels) {
+    fail(ErrorKind::kInput, path.string(), ": ", *num_pixels, " pixels are more than the limit of ",
+         max_pixels, "; save it smaller");
+  }
+  cv::Mat decoded;
+  try {
+    decoded = cv::imdecode(bytes, cv::IMREAD_UNCHANGED);
+  } catch (const cv::Exception&) {
+    decoded.release();
+  }
+  if (decoded.empty() || decoded.type() != CV_32FC3)
+    fail(ErrorKind::kInput, path.string(), ": the Radiance data cannot be decoded; is the file damaged?");
+  ImageF result(decoded.cols, decoded.rows, 3);
+  cv::Mat rgb(decoded.rows, decoded.cols, CV_32FC3, result.data());
+  cv::cvtColor(decoded, rgb, cv::COLOR_BGR2RGB);
   return result;
 }
 

@@ -28,6 +28,10 @@ void writePng(const std::filesystem::path& path, const Image8& image);
 void writeExr(const std::filesystem::path& path, const ImageF& image);
 ImageF readExr(const std::filesystem::path& path);
 
+// Radiance RGBE (.hdr, .pic) as linear RGB. Error(kInput) for a file that is none, is damaged or has more
+// than 100 million pixels.
+ImageF readRadiance(const std::filesystem::path& path);
+
 // Bytes of a PNG or JPEG in memory (for embedding in a GLB).
 std::vector<std::uint8_t> encodePng(const Image8& image);
 std::vector<std::uint8_t> encodeJpeg(const Image8& image, int quality = 92);

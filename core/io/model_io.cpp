@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/image.h"
 #include "core/io/bfm_model.h"
 #include "core/io/eos_model.h"
 #include "core/io/faceverse_model.h"
@@ -45,24 +46,6 @@ constexpr std::array kModelFiles = {
 bool isIctFolder(const fs::path& path) {
   return fs::exists(path / "generic_neutral_mesh.obj") ||
          fs::exists(path / "FaceXModel" / "generic_neutral_mesh.obj");
-}
-
-// A mesh without modes: something to lay another model's shapes onto.
-MorphableModel meshModel(const fs::path& path) try {
-  Mesh mesh = readObj(path);
-  MorphableModel model;
-  model.id = model.topology = model.name = path.stem().string();
-  model.licence = "that of the file";
-  model.source = path.string();
-  model.mean = millimetresPerUnit(mesh.vertices, kMillimetres, model.reader_notes) * mesh.vertices;
-  model.triangles = mesh.triangles;
-  model.uv = mesh.uv;
-  model.uv_triangles = mesh.uv_triangles;
-  model.check();
-  orientTriangles(model);
-  return model;
-} catch (const std::invalid_argument& error) {
-  fail(ErrorKind::kModel, path.string(), ": is not a head: ", error.what());
 }
 
 // A head of another program. One with the built-in model's mesh, which an artist has worked on, gets back the
@@ -107,7 +90,7 @@ MorphableModel loadFile(const fs::path& path) {
     case FileKind::kGzip:
       fail(ErrorKind::kModel, path.string(), ": is compressed; unpack it first: gunzip FILE");
     case FileKind::kText:
-      if (path.extension() == ".obj") return meshModel(path);
+      if (path.extension() == ".obj") return modelFromMesh(readObj(path), path);
       break;
     default:
       if (isEosModel(bytes)) return eosModelFrom(bytes, path);
@@ -138,6 +121,23 @@ fs::path modelFileIn(const fs::path& folder) {
 }
 
 }  // namespace
+
+MorphableModel modelFromMesh(Mesh mesh, const fs::path& path) try {
+  MorphableModel model;
+  model.id = model.topology = model.name = path.stem().string();
+  model.licence = "that of the file";
+  model.source = path.string();
+  model.mean = millimetresPerUnit(mesh.vertices, kMillimetres, model.reader_notes) * mesh.vertices;
+  model.triangles = std::move(mesh.triangles);
+  model.uv = std::move(mesh.uv);
+  model.uv_triangles = std::move(mesh.uv_triangles);
+  model.albedo_mean = mesh.colours.unaryExpr([](float srgb) { return linearFromSrgb(srgb); });
+  model.check();
+  orientTriangles(model);
+  return model;
+} catch (const std::invalid_argument& error) {
+  fail(ErrorKind::kModel, path.string(), ": is not a head: ", error.what());
+}
 
 MorphableModel loadModel(const std::string& name_or_path) {
   if (name_or_path.empty() || name_or_path == "builtin") {

@@ -19,6 +19,10 @@ MorphableModel readIctModel(const std::filesystem::path& path);
 // family, where to get it.
 MorphableModel loadModel(const std::string& name_or_path);
 
+// A mesh without modes as a model: something to look at, or to lay another model's shapes onto. Its unit is
+// made out by its size. `path` leads messages and names the model. Error(kModel) for what is no head.
+MorphableModel modelFromMesh(Mesh mesh, const std::filesystem::path& path);
+
 // The data folder: FACET_DATA_DIR, else data/ beside the source, else share/facet beside the install prefix.
 // Error(kModel) if none exists.
 std::filesystem::path dataDirectory();

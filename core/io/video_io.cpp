@@ -27,12 +27,6 @@ std::string lowerExtension(const fs::path& path) {
   return extension;
 }
 
-bool isImageName(const fs::path& path) {
-  static const std::set<std::string> kExtensions = {".jpg", ".jpeg", ".png", ".tif", ".tiff",
-                                                    ".bmp", ".ppm",  ".pgm", ".webp"};
-  return kExtensions.count(lowerExtension(path)) > 0;
-}
-
 // Compares digits by the number they write and the rest by character.
 bool naturallyBefore(const std::string& a, const std::string& b) {
   const auto isDigit = [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; };
@@ -86,6 +80,12 @@ int clockwiseTurn(cv::VideoCapture& capture) {
 }
 
 }  // namespace
+
+bool isImageName(const fs::path& path) {
+  static const std::set<std::string> kExtensions = {".jpg", ".jpeg", ".png", ".tif", ".tiff",
+                                                    ".bmp", ".ppm",  ".pgm", ".webp"};
+  return kExtensions.count(lowerExtension(path)) > 0;
+}
 
 bool isVideoName(const fs::path& path) {
   static const std::set<std::string> kExtensions = {".mp4", ".m4v",  ".mov", ".mkv", ".webm", ".avi",

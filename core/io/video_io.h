@@ -19,6 +19,9 @@ struct VideoFrame {
 // Whether a path names a video by its extension (.mp4, .mkv, .mov, .gif, …).
 bool isVideoName(const std::filesystem::path& path);
 
+// The same of a photo (JPEG, PNG, TIFF, BMP, PNM, WebP).
+bool isImageName(const std::filesystem::path& path);
+
 // The photos of a folder (JPEG, PNG, TIFF, BMP, PNM, WebP) in the order of their names, in which numbers
 // count as numbers: frame_9.jpg stands before frame_10.jpg. Error(kInput) for a folder that cannot be read.
 std::vector<std::filesystem::path> photosInFolder(const std::filesystem::path& folder);

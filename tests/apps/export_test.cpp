@@ -28,20 +28,6 @@ using nlohmann::json;
 
 namespace {
 
-// A result of the portrait, made once.
-const fs::path& portraitResult() {
-  static const TemporaryFolder folder("export-portrait");
-  static const fs::path result = [] {
-    const Portrait portrait = writePortrait(folder.path());
-    const RunResult run =
-        runFacet({"reconstruct", portrait.photo.string(), "--landmarks", portrait.landmarks.string(), "-o",
-                  (folder / "portrait").string(), "--texture-size", "256"});
-    REQUIRE_MESSAGE(run.exit_code == 0, run.err);
-    return folder / "portrait";
-  }();
-  return result;
-}
-
 RunResult exportTo(const fs::path& input, const fs::path& output, std::vector<std::string> options = {}) {
   std::vector<std::string> arguments = {"export", input.string(), "-o", output.string()};
   arguments.insert(arguments.end(), options.begin(), options.end());

@@ -101,6 +101,19 @@ Portrait writePortrait(const fs::path& folder) {
   return portrait;
 }
 
+const fs::path& portraitResult() {
+  static const TemporaryFolder folder("portrait");
+  static const fs::path result = [] {
+    const Portrait portrait = writePortrait(folder.path());
+    const RunResult run =
+        runFacet({"reconstruct", portrait.photo.string(), "--landmarks", portrait.landmarks.string(), "-o",
+                  (folder / "portrait").string(), "--texture-size", "256"});
+    REQUIRE_MESSAGE(run.exit_code == 0, run.err);
+    return folder / "portrait";
+  }();
+  return result;
+}
+
 std::optional<nlohmann::json> validateGlb(const fs::path& path, const std::string& tolerated) {
   const fs::path module = fs::path(FACET_SOURCE_DIR) / "build/node/node_modules/gltf-validator";
   if (!fs::exists(module) || runProgram("node", {"--version"}).exit_code != 0) {

@@ -34,6 +34,9 @@ struct Portrait {
 // Writes portrait.png (480×480) and portrait.pts into the folder.
 Portrait writePortrait(const std::filesystem::path& folder);
 
+// The folder of a result of that portrait with a texture of 256 px, made once per program.
+const std::filesystem::path& portraitResult();
+
 // What the Khronos validator says of a GLB; nothing, with a message, where node or the validator is not
 // installed. Checks that there is no error and no warning, but for those with the code `tolerated`, and
 // nothing that tools/check_glb.js finds.

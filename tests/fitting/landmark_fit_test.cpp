@@ -405,3 +405,29 @@ TEST_CASE("fitLandmarks: near the frame before, noise is held back and a turn of
   CHECK_THROWS_WITH_AS(fitLandmarks(model, landmarks, 640, 480), doctest::Contains("not > 0"),
                        std::invalid_argument);
 }
+
+TEST_CASE("fitLandmarks: a pinned landmark counts for more than all that the network says of it") {
+  const MorphableModel model = makeSyntheticModel();
+  const Camera camera = portraitCamera(0.2F);
+  const Points3 vertices = model.vertices(randomCoefficients(model.numIdentity(), 0.5F, 1));
+  FitLandmarks landmarks{project(model.landmarks68, model, vertices, camera), {}};
+  constexpr int kChin = 8, kNose = 30;
+  const auto fitted = [&](const FitResult& fit, int landmark) {
+    return Eigen::RowVector2f(
+        project(model.landmarks68, model, model.vertices(fit.identity, fit.expression), fit.camera)
+            .positions_px.row(landmark));
+  };
+  const FitResult before = fitLandmarks(model, landmarks, 640, 480);
+  const Eigen::RowVector2f wanted = fitted(before, kChin) + Eigen::RowVector2f(3, 8);
+  // As an outlier among the others it does next to nothing.
+  FitLandmarks outlier = landmarks;
+  outlier.ibug68.positions_px.row(kChin) = wanted;
+  CHECK((fitted(fitLandmarks(model, outlier, 640, 480), kChin) - wanted).norm() > 6);
+  landmarks.pinned = {{kChin, wanted.transpose(), 0.5F}};
+  const FitResult pinned = fitLandmarks(model, landmarks, 640, 480);
+  CHECK((fitted(pinned, kChin) - wanted).norm() < 2);
+  CHECK((fitted(pinned, kNose) - fitted(before, kNose)).norm() < 3);
+  landmarks.pinned[0].index = 68;
+  CHECK_THROWS_WITH_AS(fitLandmarks(model, landmarks, 640, 480), doctest::Contains("pinned"),
+                       std::invalid_argument);
+}

@@ -401,6 +401,29 @@ TEST_CASE("GLB reader: images lie inside, in a data URI or beside the file") {
   }
 }
 
+TEST_CASE("GLB reader: images that together pass the limit are refused before any of them is decoded") {
+  const test::TemporaryFolder folder("glb_reader");
+  writePng(folder / "small.png", Image8(4, 2, 3, std::uint8_t{77}));
+  std::vector<std::uint8_t> png = readBytes(folder / "small.png");
+  // The header alone says 8192 x 8192, so that decoding would fail: the refusal comes first.
+  constexpr std::size_t kWidthAt = 16;  // of a PNG, big-endian, then the height
+  for (const std::size_t at : {kWidthAt, kWidthAt + 4})
+    png[at] = 0, png[at + 1] = 0, png[at + 2] = 0x20, png[at + 3] = 0;
+  Json gltf = triangle();
+  const Json primitive = gltf["meshes"][0]["primitives"][0];
+  for (int i = 0; i < 8; ++i) {
+    const std::string name = "large" + std::to_string(i) + ".png";
+    writeText(folder / name, std::string(png.begin(), png.end()));
+    gltf["images"].push_back({{"uri", name}});
+    gltf["textures"].push_back({{"source", i}});
+    gltf["materials"].push_back({{"pbrMetallicRoughness", {{"baseColorTexture", {{"index", i}}}}}});
+    gltf["meshes"][0]["primitives"][i] = primitive;
+    gltf["meshes"][0]["primitives"][i]["material"] = i;
+  }
+  writeText(folder / "a.gltf", gltf.dump());
+  CHECK_THROWS_WITH_AS(readGlb(folder / "a.gltf"), doctest::Contains("holds more than a head needs"), Error);
+}
+
 TEST_CASE("GLB reader: compressed files are refused with the extension's name and the way out") {
   const test::TemporaryFolder folder("glb_reader");
   for (const char* extension :
