@@ -2,6 +2,8 @@
 // another topology (the built-in one with halved edges, 46,000 vertices) wrapped onto the built-in one.
 #include <benchmark/benchmark.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <random>
 #include <utility>
@@ -11,6 +13,9 @@
 #include "assets/lod.h"
 #include "assets/retopology.h"
 #include "assets/skin_detail.h"
+#include "core/io/glb.h"
+#include "core/io/glb_model.h"
+#include "core/io/glb_reader.h"
 #include "core/io/model_io.h"
 #include "core/parallel.h"
 #include "render/uv_maps.h"
@@ -100,6 +105,25 @@ void wrapOntoBuiltin(benchmark::State& state) {
   for (auto _ : state)
     benchmark::DoNotOptimize(wrapHead(model, source, source.mean, texture, options, landmarks));
 }
+// A head whose every vertex moves in each of 130 shapes, as PCA modes do: 38 MB.
+void openGlb(benchmark::State& state) {
+  const std::filesystem::path path = std::filesystem::temp_directory_path() / "facet-bench.glb";
+  const MorphableModel model = loadModel("builtin");
+  FaceAsset asset;
+  asset.mesh = model.mesh(model.mean);
+  std::srand(1);
+  for (int i = 0; i < 130; ++i)
+    asset.targets.push_back({"mode " + std::to_string(i), Points3::Random(model.numVertices(), 3)});
+  writeGlb(path, asset);
+  state.counters["MB"] = static_cast<double>(std::filesystem::file_size(path)) / 1e6;
+  for (auto _ : state) {
+    const FaceAsset read = readGlb(path);
+    benchmark::DoNotOptimize(modelFromAsset(read, path));
+  }
+  std::filesystem::remove(path);
+}
+BENCHMARK(openGlb)->Unit(benchmark::kMillisecond);
+
 BENCHMARK(wrapOntoBuiltin)->Arg(1024)->Arg(2048)->Arg(4096)->Unit(benchmark::kMillisecond)->Iterations(1);
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "core/io/facet_model.h"
 #include "core/io/model_io.h"
 #include "core/parallel.h"
+#include "viewer/shaped_head.h"
 
 namespace {
 
@@ -49,6 +50,36 @@ void vertices(benchmark::State& state) {
                           (is_half ? 2 : 4));
 }
 BENCHMARK(vertices)->ArgName("bits")->Arg(16)->Arg(32)->Unit(benchmark::kMillisecond);
+
+// One slider of facet-view's: surface and normals of that model, its triangles those of a grid.
+void moveSlider(benchmark::State& state) {
+  setNumThreads(static_cast<int>(state.range(0)));
+  MorphableModel model = largeModel(Basis::Precision::kHalf);
+  constexpr int kColumns = 230;
+  for (Eigen::Index f = 0; f < model.triangles.rows(); ++f) {
+    const auto corner = static_cast<std::int32_t>(f / 2 % (kVertices - kColumns - 1));
+    if (f % 2 == 0)
+      model.triangles.row(f) << corner, corner + 1, corner + kColumns + 1;
+    else
+      model.triangles.row(f) << corner, corner + kColumns + 1, corner + kColumns;
+  }
+  ShapedHead head(model);
+  head.randomize(ShapeGroup::kIdentity, 1, 1);
+  head.randomize(ShapeGroup::kExpression, 1, 1);
+  head.normals();
+  float value = 0;
+  for (auto _ : state) {
+    head.set(static_cast<int>(state.range(1)) == 0 ? ShapeGroup::kIdentity : ShapeGroup::kExpression, 17,
+             value += 0.01F);
+    benchmark::DoNotOptimize(head.vertices());
+    benchmark::DoNotOptimize(head.normals());
+  }
+  setNumThreads(0);
+}
+BENCHMARK(moveSlider)
+    ->ArgNames({"threads", "expression"})
+    ->ArgsProduct({{1, 2}, {0, 1}})
+    ->Unit(benchmark::kMillisecond);
 
 // What the memory gives one thread: the sum of as many bytes, the fastest thing that can be done with them.
 void readMemory(benchmark::State& state) {
