@@ -307,7 +307,8 @@ void Workbench::Impl::beginFit(const std::shared_ptr<WorkItem>& item,
   item->opened.record = std::move(plain);
   subject.unsaved = true;
   scene.view.through_photo = true;
-  if (!had_head && scene.subject() == &subject) scene.frameCamera();
+  // Not frameCamera(), which would leave the place in the photo that the user looks at.
+  if (!had_head && scene.subject() == &subject) scene.camera.fit(subject.head->vertices());
 }
 
 // Takes over what the stages so far have brought.
