@@ -23,6 +23,8 @@ namespace {
 // Panels need a frame to lay out what changed and one to show it.
 constexpr int kSettlingFrames = 3;
 constexpr double kSlowPicture_s = 0.025;
+// No display shows more, and some drivers do not wait for the display.
+constexpr double kShortestFrame_s = 1.0 / 120;
 constexpr double kIdleWait_s = 0.25;
 constexpr double kWatchEvery_s = 0.5;
 // Without a window time passes evenly, so that scripts give the same pictures every time.
@@ -372,7 +374,8 @@ int ViewProgram::runWindow() {
   double last_s = secondsNow(), last_watch_s = last_s;
   while (!quit_ && !signalReceived()) {
     const bool moves = unsettled_frames_ > 0 || panels_->animates() || scene_.timeline.playing() || player_;
-    handle(graphics_.window->poll(moves ? 0 : kIdleWait_s));
+    handle(graphics_.window->poll(moves ? std::max(0.0, last_s + kShortestFrame_s - secondsNow())
+                                        : kIdleWait_s));
     ScriptPlayer::Output script;
     if (player_) {
       script = player_->next(panels_->widgets(), scene_.job.running || workbench_->busy());

@@ -350,7 +350,7 @@ TEST_CASE("facet-view --watch: a file that is written anew takes the place of th
   writeText(mesh, "v -50 -50 0\nv 50 -50 0\nv 0 50 0\nf 1 2 3\n");
   writeText(folder / "new.obj", "v -50 -50 0\nv 50 -50 0\nv 50 50 0\nv -50 50 0\nf 1 2 3 4\n");
   std::vector<json> steps(1, {{"screenshot", (folder / "before.png").string()}});
-  for (int i = 0; i < 40; ++i) steps.push_back({{"wait", 60}});
+  for (int i = 0; i < 14; ++i) steps.push_back({{"wait", 60}});  // seven seconds at least
   steps.push_back({{"screenshot", (folder / "after.png").string()}});
   writeScript(script, steps);
   const std::string program = std::string(FACET_BIN_DIR) + "/facet-view";
