@@ -14,6 +14,7 @@
 #include "core/laplacian.h"
 #include "core/mesh_parts.h"
 #include "core/parallel.h"
+#include "core/surface_border.h"
 
 namespace facet {
 namespace {
@@ -48,11 +49,7 @@ class TargetSurface {
                                            double max_distance_mm, double min_cosine) const {
     const SurfaceIndex::Hit hit =
         index_.closest(point, {.max_distance = max_distance_mm, .normal = normal, .min_cosine = min_cosine});
-    if (hit.triangle < 0) return std::nullopt;
-    const Eigen::Vector3f weights = index_.barycentric(hit);
-    for (int k = 0; k < 3; ++k) {
-      if (border_(hit.triangle, k) && weights[k] < 1e-3F) return std::nullopt;
-    }
+    if (hit.triangle < 0 || isOnBorder(index_, hit, border_)) return std::nullopt;
     return hit;
   }
   const Eigen::Vector3d& normal(int triangle) const { return index_.normal(triangle); }

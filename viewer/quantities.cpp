@@ -12,6 +12,7 @@
 #include "core/image.h"
 #include "core/mesh_parts.h"
 #include "core/parallel.h"
+#include "core/surface_border.h"
 #include "viewer/colour_map.h"
 
 namespace facet {
@@ -54,11 +55,7 @@ class ScanSurface {
     constexpr double kMinCosine = 0.3;
     const SurfaceIndex::Hit hit =
         index_.closest(point, {.max_distance = max_mm, .normal = normal, .min_cosine = kMinCosine});
-    if (hit.triangle < 0) return std::nullopt;
-    const Eigen::Vector3f weights = index_.barycentric(hit);
-    for (int k = 0; k < 3; ++k) {
-      if (border_(hit.triangle, k) && weights[k] < 1e-3F) return std::nullopt;
-    }
+    if (hit.triangle < 0 || isOnBorder(index_, hit, border_)) return std::nullopt;
     return hit;
   }
   const Eigen::Vector3d& normal(int triangle) const { return index_.normal(triangle); }

@@ -7,6 +7,7 @@
 #include <opencv2/imgproc.hpp>
 #include <string>
 
+#include "core/ibug_strokes.h"
 #include "render/face_renderer.h"
 #include "render/rasterize.h"
 
@@ -35,20 +36,6 @@ float sizeOf(const Points2& points_px) {
 
 int lineWidth(float face_px) { return std::max(1, cvRound(0.006F * face_px)); }
 
-struct Line {
-  int first, last;
-  bool is_closed;
-};
-constexpr std::array<Line, 9> kContours = {{{0, 16, false},
-                                            {17, 21, false},
-                                            {22, 26, false},
-                                            {27, 30, false},
-                                            {31, 35, false},
-                                            {36, 41, true},
-                                            {42, 47, true},
-                                            {48, 59, true},
-                                            {60, 67, true}}};
-
 // Green, yellow, red for 0, 0.5, 1.
 cv::Scalar uncertaintyColour(float t) {
   const Eigen::Vector3f green(70, 225, 130), yellow(250, 215, 70), red(240, 60, 45);
@@ -69,7 +56,7 @@ void drawText(cv::Mat& canvas, const std::string& text, const cv::Point& corner,
 void drawContours(Image8& picture, const Points2& ibug68_px) {
   if (ibug68_px.rows() != kNumIbugLandmarks || !ibug68_px.allFinite()) return;
   cv::Mat canvas = view(picture);
-  for (const Line& line : kContours) {
+  for (const IbugStroke& line : kIbugStrokes) {
     std::vector<cv::Point> points;
     for (int i = line.first; i <= line.last; ++i) points.push_back(fixed(ibug68_px.row(i).transpose()));
     cv::polylines(canvas, points, line.is_closed, {245, 245, 245}, lineWidth(sizeOf(ibug68_px)), cv::LINE_AA,

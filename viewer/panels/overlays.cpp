@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 
+#include "core/ibug_strokes.h"
 #include "viewer/panels/panel.h"
 #include "viewer/panels/picture_panel.h"
 #include "viewer/panels/widgets.h"
@@ -23,26 +24,11 @@ void label(ImDrawList& list, ImVec2 at, const std::string& text, ImU32 colour = 
   list.AddText(font, smallSize(), {at.x + pad, at.y + px(3)}, colour, text.c_str());
 }
 
-// iBUG-68 in strokes, each from its first point to its last.
-struct Stroke {
-  int first, last;
-  bool closed;
-};
-constexpr std::array<Stroke, 9> kStrokes = {{{0, 16, false},
-                                             {17, 21, false},
-                                             {22, 26, false},
-                                             {27, 30, false},
-                                             {31, 35, false},
-                                             {36, 41, true},
-                                             {42, 47, true},
-                                             {48, 59, true},
-                                             {60, 67, true}}};
-
 void drawStrokes(ImDrawList& list, const std::vector<ImVec2>& points, ImU32 colour) {
   if (points.size() != kNumIbugLandmarks) return;
-  for (const Stroke& stroke : kStrokes) {
+  for (const IbugStroke& stroke : kIbugStrokes) {
     list.AddPolyline(points.data() + stroke.first, stroke.last - stroke.first + 1, colour,
-                     stroke.closed ? ImDrawFlags_Closed : 0, px(1));
+                     stroke.is_closed ? ImDrawFlags_Closed : 0, px(1));
   }
 }
 
